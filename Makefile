@@ -1,0 +1,64 @@
+# Everything stays inside this folder: the environment in .venv, downloads in .uv.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c '$(SUPPORTED)' 2>/dev/null && echo $$p && break; done)
+BIN := .venv/bin
+STAMP := .venv/.coolbound-setup
+UPGRADE ?=
+
+export PIP_CACHE_DIR := $(CURDIR)/.uv/pip
+export UV_CACHE_DIR := $(CURDIR)/.uv/cache
+export UV_PYTHON_DOWNLOADS := never
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := setup
+.PHONY: setup shadow test test-all check lock bench clean
+
+setup: $(STAMP)
+
+# uv comes from the lock as everything else does: version and hashes.
+$(STAMP): requirements.lock pyproject.toml
+	@'$(or $(PYTHON),false)' -c '$(SUPPORTED)' 2>/dev/null || { echo "coolbound: found \
+	no Python 3.11 to 3.13 (PYTHON='$(PYTHON)'); install one or name it: make \
+	PYTHON=python3.12" >&2; exit 1; }
+	test -x $(BIN)/python || '$(PYTHON)' -m venv .venv
+	mkdir -p .uv
+	sed -n '/^uv==/,/[^\\]$$/p' requirements.lock > .uv/bootstrap.txt
+	test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --require-hashes \
+	  -r .uv/bootstrap.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes \
+	  -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps \
+	  --no-build-isolation -e .
+	touch $@
+
+shadow: setup
+	$(BIN)/coolbound shadow
+
+test: setup
+	$(BIN)/pytest -m "not long"
+
+test-all: setup
+	$(BIN)/pytest
+
+check: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+# Keeps the locked versions that still fit; make lock UPGRADE=--upgrade takes new ones.
+lock: setup
+	printf 'editables\nhatchling\nuv\n' | $(BIN)/uv pip compile pyproject.toml - \
+	  --group dev --universal --python-version 3.11 --generate-hashes \
+	  --no-annotate --no-emit-index-url --no-emit-find-links --quiet $(UPGRADE) \
+	  --custom-compile-command 'make lock' --output-file requirements.lock
+
+bench: setup
+	$(BIN)/coolbound bench plant
+	$(BIN)/coolbound bench projection
+	$(BIN)/coolbound bench shadow
+
+clean:
+	rm -rf .venv .uv build dist .pytest_cache .ruff_cache .hypothesis \
+	  .import_linter_cache

@@ -1,0 +1,1 @@
+"""The command line: composes the layers, holds no logic of its own."""

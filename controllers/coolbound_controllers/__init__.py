@@ -1,0 +1,1 @@
+"""Operators, learned policies, training and evaluation."""

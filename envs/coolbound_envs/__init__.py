@@ -1,0 +1,1 @@
+"""The chilled-water plant and the cooling task. Knows nothing above it."""

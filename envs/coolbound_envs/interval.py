@@ -1,0 +1,241 @@
+"""One control interval: the sequencer decides, the plant runs, sums are kept."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from coolbound_envs import components, sequencer
+from coolbound_envs.constants import AIR_HEAT
+from coolbound_envs.params import PlantParams
+from coolbound_envs.plant import (
+    Disturbance,
+    Flows,
+    OutdoorAir,
+    PlantState,
+    coils,
+    plant_room,
+    step_halls,
+    step_supply_loop,
+    step_tower,
+    step_water,
+    zone_work,
+)
+from coolbound_envs.psychrometrics import saturated_enthalpy
+from coolbound_envs.spec import HALLS
+from coolbound_envs.types import Action, Scalar
+
+CONTROL_INTERVAL = 300.0
+"""From one decision to the next. [s]"""
+
+SUBSTEPS = 10
+"""Integration steps in a control interval: 30 s each. [1]"""
+
+START_BASIN_TEMP = 12.8
+"""A chiller starts only with condenser water at least this warm. [degC]"""
+
+
+@struct.dataclass
+class Summary:
+    """What one control interval amounted to. Dynamic.
+
+    Attributes:
+        mean: Flows, averaged over the interval.
+        inlet_temp_max: Hottest inlet of any zone and step. [degC]
+        inlet_temp_min: Coldest inlet of any zone and step. [degC]
+        airflow_ratio_min: Least CRAH air over server air of any hall. [1]
+        basin_temp_min: Coldest basin of any step. [degC]
+        flow_change_max: Fastest relative change of evaporator flow. [1/min]
+        running: Chillers running at the end. [1]
+    """
+
+    mean: Flows
+    inlet_temp_max: jax.Array
+    inlet_temp_min: jax.Array
+    airflow_ratio_min: jax.Array
+    basin_temp_min: jax.Array
+    flow_change_max: jax.Array
+    running: jax.Array
+
+
+def pump_speed_floor(commanded: Scalar, params: PlantParams) -> Scalar:
+    """Return the condenser-pump speed that the running machines need [1].
+
+    The BAS keeps it whatever is asked: half the design flow of each machine.
+    """
+    needed = 0.5 * params.chiller.condenser_flow * commanded
+    return needed / params.condenser.design_flow
+
+
+def substep(
+    state: PlantState,
+    action: Action,
+    disturbance: Disturbance,
+    outdoor: OutdoorAir,
+    interval: float,
+    params: PlantParams,
+) -> tuple[PlantState, Flows]:
+    """Advance the plant by one integration step."""
+    crah = params.crah
+    speed = jnp.moveaxis(action.crah_fan_speed, -1, 0)
+    air_flow = crah.air_flow / HALLS * speed
+    fan_power = crah.fan_power / HALLS * speed**crah.fan_exponent
+    state, hall = step_halls(
+        state, zone_work(disturbance.it_work), air_flow, interval, params.it
+    )
+    setpoint = jnp.moveaxis(action.supply_air_setpoint, -1, 0)
+    state = step_supply_loop(state, setpoint, interval, params)
+    coil = coils(state, action, hall.return_temp, params)
+    supply = hall.return_temp + (fan_power - coil.heat) / (air_flow * AIR_HEAT)
+    floor = pump_speed_floor(state.sequencer.commanded_count, params)
+    cw_speed = jnp.maximum(action.cw_pump_speed, floor)
+    room = plant_room(state, action, coil, cw_speed, params)
+    flows = Flows(
+        inlet_temp=hall.inlet_temp,
+        it_power=jnp.sum(hall.power, axis=1),
+        airflow_ratio=hall.ratio,
+        crah_power=fan_power,
+        coil_flow=coil.flow,
+        chw_flow=room.flow,
+        chw_pressure=coil.pressure,
+        chw_pump_power=room.pump_power,
+        return_temp=state.buffer_temp,
+        economizer_heat=room.economizer_heat,
+        chiller_heat=room.chiller_heat,
+        chiller_power=room.chiller_power,
+        part_load=room.part_load,
+        lift=room.lift,
+        evaporator_flow=room.evaporator_flow,
+        cw_flow=room.cw_flow,
+        cw_entering_temp=room.cw_entering_temp,
+        cw_leaving_temp=room.cw_leaving_temp,
+        cw_pump_power=components.cw_pump_power(cw_speed, params.condenser),
+        tower_heat=jnp.zeros_like(room.lift),
+        tower_power=params.condenser.fan_power * action.tower_fan_speed**3,
+    )
+    state = step_water(state, coil, room, interval, params)
+    state, rejected = step_tower(
+        state, room, action.tower_fan_speed, outdoor, interval, params
+    )
+    machines = sequencer.advance(
+        state.sequencer,
+        state.basin_temp,
+        jnp.asarray(START_BASIN_TEMP, state.basin_temp.dtype),
+        interval,
+        params.chiller,
+        params.sequencer,
+    )
+    state = dataclasses.replace(
+        state,
+        supply_air_temp=supply,
+        return_air_temp=hall.return_temp,
+        chiller_power=room.chiller_power,
+        lift=room.lift,
+        sequencer=machines,
+    )
+    return state, dataclasses.replace(flows, tower_heat=rejected)
+
+
+def decide(state: PlantState, action: Action, params: PlantParams) -> PlantState:
+    """Let the sequencer turn the two requests into commands."""
+    machines = sequencer.stage_chillers(
+        state.sequencer, action.chiller_demand, params.sequencer
+    )
+    gain = state.buffer_temp - state.basin_temp
+    machines = sequencer.switch_economizer(
+        machines, action.economizer_demand, gain, params.sequencer
+    )
+    return dataclasses.replace(state, sequencer=machines)
+
+
+def step_room_air(
+    state: PlantState, disturbance: Disturbance, params: PlantParams
+) -> PlantState:
+    """Let the halls' dew point follow the conditioned make-up air."""
+    room = params.room
+    target = jnp.clip(disturbance.dew_point, room.dew_point_min, room.dew_point_max)
+    share = CONTROL_INTERVAL / (CONTROL_INTERVAL + room.exchange_time)
+    dew_point = state.room_dew_point + share * (target - state.room_dew_point)
+    return dataclasses.replace(state, room_dew_point=dew_point)
+
+
+def _first_summary(flows: Flows) -> Summary:
+    zero = jnp.zeros_like(flows.lift)
+    return Summary(
+        mean=jax.tree.map(jnp.zeros_like, flows),
+        inlet_temp_max=zero - 1e3,
+        inlet_temp_min=zero + 1e3,
+        airflow_ratio_min=zero + 1e3,
+        basin_temp_min=zero + 1e3,
+        flow_change_max=zero,
+        running=zero,
+    )
+
+
+def _add(
+    total: Summary, state: PlantState, flows: Flows, flow_change: Scalar, share: float
+) -> Summary:
+    hottest = jnp.max(flows.inlet_temp, axis=(0, 1))
+    coldest = jnp.min(flows.inlet_temp, axis=(0, 1))
+    ratio = jnp.min(flows.airflow_ratio, axis=0)
+    return Summary(
+        mean=jax.tree.map(lambda s, x: s + share * x, total.mean, flows),
+        inlet_temp_max=jnp.maximum(total.inlet_temp_max, hottest),
+        inlet_temp_min=jnp.minimum(total.inlet_temp_min, coldest),
+        airflow_ratio_min=jnp.minimum(total.airflow_ratio_min, ratio),
+        basin_temp_min=jnp.minimum(total.basin_temp_min, state.basin_temp),
+        flow_change_max=jnp.maximum(total.flow_change_max, flow_change),
+        running=state.sequencer.running_count,
+    )
+
+
+def run_interval(
+    state: PlantState,
+    action: Action,
+    disturbance: Disturbance,
+    params: PlantParams,
+    substeps: int = SUBSTEPS,
+) -> tuple[PlantState, Summary]:
+    """Run one control interval of 300 s.
+
+    Args:
+        state: True state at its start.
+        action: Applied action, physical units, hall axis last.
+        disturbance: Load and weather, constant over the interval.
+        params: The plant.
+        substeps: Integration steps; static. [1]
+
+    Returns:
+        The state at its end, and what happened in between.
+    """
+    interval = CONTROL_INTERVAL / substeps
+    state = decide(state, action, params)
+    outdoor = OutdoorAir(
+        wet_bulb=disturbance.wet_bulb,
+        pressure=disturbance.pressure,
+        enthalpy=saturated_enthalpy(disturbance.wet_bulb, disturbance.pressure),
+    )
+
+    def advance(
+        carry: tuple[PlantState, Summary, Scalar], _: None
+    ) -> tuple[tuple[PlantState, Summary, Scalar], None]:
+        before, total, last_flow = carry
+        was_running = before.sequencer.running_count > 0.5
+        after, flows = substep(before, action, disturbance, outdoor, interval, params)
+        change = jnp.abs(flows.evaporator_flow - last_flow) / jnp.maximum(
+            last_flow, 1.0
+        )
+        is_shock = was_running & (last_flow > 0.0)
+        rate = jnp.where(is_shock, change * (60.0 / interval), 0.0)
+        total = _add(total, after, flows, rate, 1.0 / substeps)
+        running = jnp.where(was_running, flows.evaporator_flow, 0.0)
+        return (after, total, running), None
+
+    shapes = jax.eval_shape(
+        lambda: substep(state, action, disturbance, outdoor, interval, params)[1]
+    )
+    empty = _first_summary(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes))
+    start = (state, empty, jnp.zeros_like(state.lift))
+    (state, total, _), _ = jax.lax.scan(advance, start, None, length=substeps)
+    return step_room_air(state, disturbance, params), total

@@ -1,0 +1,1 @@
+"""Limits, envelope, certified projection and fallback."""

@@ -1,0 +1,1 @@
+"""Logs, comparison, decision records and reports."""
