@@ -102,7 +102,7 @@ def action_mean(network: Parameters, features: jax.Array, bias: jax.Array) -> ja
     Args:
         network: The actor's perceptron.
         features: Normalised, shape (..., F).
-        bias: Mean action before training, shape (A,), 0 to 1.
+        bias: Mean action before training, shape (..., A), 0 to 1.
     """
     hidden, size = sizes(network)
     raw = Perceptron(hidden, size, ACTOR_HEAD_SCALE).apply(
@@ -110,6 +110,20 @@ def action_mean(network: Parameters, features: jax.Array, bias: jax.Array) -> ja
     )
     assert isinstance(raw, jax.Array)  # linen types `apply` as returning anything
     return raw + jnp.broadcast_to(unsquash(bias), raw.shape)
+
+
+def starting_action(bias: jax.Array, features: jax.Array, size: int) -> jax.Array:
+    """Return the action before training, shape (..., A), shares of the range.
+
+    Args:
+        bias: One action for every state, shape (A,), or empty, shape (0,):
+            then the last A raw features are the starting action.
+        features: Raw, shape (..., F).
+        size: A, channels of an action.
+    """
+    if bias.shape[0] == 0:
+        return features[..., -size:]
+    return jnp.broadcast_to(bias, (*features.shape[:-1], size))
 
 
 def heads(critics: Critics, features: jax.Array) -> jax.Array:

@@ -4,8 +4,8 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from coolbound_envs.constants import AIR_HEAT, WATER_HEAT
 from coolbound_envs.site import Site
 from coolbound_envs.spec import HALLS, channel_array
 from coolbound_envs.tables import Table
@@ -83,7 +83,7 @@ def parse_operator(site: Site) -> OperatorSettings:
         cw_return_design=table.quantity("cw_return_design", "degC", 28.0, 38.0, 35.0),
         it_power_design=design,
         chiller_capacity=float(site.plant.chiller.capacity),
-        server_flow=design / (1006.0 * float(it.air_rise)),
+        server_flow=design / (AIR_HEAT * float(it.air_rise)),
         flow_base=float(it.flow_base),
         air_flow=float(site.plant.crah.air_flow),
     )
@@ -140,4 +140,4 @@ def full(value: float, like: jax.Array) -> jax.Array:
 
 def cooling_load(observation_flow: jax.Array, rise: jax.Array) -> jax.Array:
     """Return the load from chilled-water flow [kg/s] and rise [K], in [W]."""
-    return observation_flow * np.float32(4186.0) * jnp.maximum(rise, 0.0)
+    return observation_flow * WATER_HEAT * jnp.maximum(rise, 0.0)

@@ -21,7 +21,12 @@ from safetensors import SafetensorError
 
 from coolbound_controllers.atomic import write_atomic
 from coolbound_controllers.distribution import squash
-from coolbound_controllers.networks import Parameters, action_mean
+from coolbound_controllers.networks import (
+    Parameters,
+    action_mean,
+    sizes,
+    starting_action,
+)
 from coolbound_controllers.normaliser import Normaliser, normalise
 from coolbound_envs.spec import ACTION_SIZE, action_digest
 from coolbound_envs.tables import InputError
@@ -63,7 +68,8 @@ class PolicyWeights:
     Attributes:
         network: The actor's perceptron.
         log_std: Log standard deviation before squashing, shape (A,). [1]
-        bias: Mean action before training, shape (A,), 0 to 1. [1]
+        bias: Mean action before training, shape (A,), 0 to 1; empty where the
+            last A features are that action. [1]
         normaliser: Statistics of the features, frozen.
     """
 
@@ -108,14 +114,16 @@ class LearnedPolicy:
     ) -> tuple[Action, tuple[()]]:
         """Return the proposed action, with the observation's leading axes."""
         unit = propose(self.weights, self.features(observation))
-        physical = jnp.vectorize(from_unit, signature="(a)->(a)")(unit)
+        physical = from_unit(unit)
         return action_from_vector(physical), state
 
 
 def propose(weights: PolicyWeights, features: jax.Array) -> jax.Array:
     """Return the most likely action (..., A), 0 to 1, for raw features (..., F)."""
     inputs = normalise(weights.normaliser, features)
-    return squash(action_mean(weights.network, inputs, weights.bias))
+    _, size = sizes(weights.network)
+    start = starting_action(weights.bias, features, size)
+    return squash(action_mean(weights.network, inputs, start))
 
 
 def names_digest(names: Sequence[str]) -> str:

@@ -36,6 +36,7 @@ from coolbound_controllers.networks import (
     heads,
     init_actor,
     init_critics,
+    starting_action,
 )
 from coolbound_controllers.normaliser import (
     Normaliser,
@@ -89,6 +90,7 @@ class Batch:
 
     Attributes:
         inputs: Normalised features, shape (..., F). [1]
+        start: Action before training, shape (..., A). [1]
         u: The proposed action before squashing, shape (..., A). [1]
         log_prob: Its log density under the old policy, shape (...). [1]
         advantage: The mixed advantage, shape (...). [1]
@@ -96,6 +98,7 @@ class Batch:
     """
 
     inputs: jax.Array
+    start: jax.Array
     u: jax.Array
     log_prob: jax.Array
     advantage: jax.Array
@@ -164,7 +167,7 @@ def make_update(task: Task, hyper: Hyperparameters) -> Update:
         cost = jnp.mean(rollout.signals[..., 1:], axis=(0, 1))
         multipliers = reprice(learner.multipliers, cost, limits, settings)
         batch, scale, critics, spread = prepare(
-            rollout, learner, multipliers.value, hyper
+            rollout, learner, multipliers.value, task, hyper
         )
         weights = dataclasses.replace(learner.weights, critics=critics)
         start = dataclasses.replace(learner, weights=weights)
@@ -186,7 +189,11 @@ def make_update(task: Task, hyper: Hyperparameters) -> Update:
 
 
 def prepare(
-    rollout: Rollout, learner: Learner, prices: jax.Array, hyper: Hyperparameters
+    rollout: Rollout,
+    learner: Learner,
+    prices: jax.Array,
+    task: Task,
+    hyper: Hyperparameters,
 ) -> tuple[Batch, ValueScale, Critics, jax.Array]:
     """Return the batch, new value scale, matching critics, advantage spread (1 + K,).
 
@@ -210,6 +217,9 @@ def prepare(
     moved = value_scale.follow(scale, targets)
     batch = Batch(
         inputs=inputs,
+        start=starting_action(
+            jnp.asarray(task.bias, jnp.float32), rollout.features, task.action_size
+        ),
         u=rollout.u,
         log_prob=rollout.log_prob,
         advantage=mix(advantages, prices),
@@ -223,7 +233,6 @@ def improve(
     key: Key, learner: Learner, batch: Batch, task: Task, hyper: Hyperparameters
 ) -> tuple[Weights, Any, Metrics]:
     """Return weights and optimiser after all gradient steps, and what they saw."""
-    bias = jnp.asarray(task.bias, jnp.float32)
     samples = hyper.steps_per_update
     flat = jax.tree.map(lambda x: x.reshape(samples, *x.shape[2:]), batch)
     rate = rate_share(learner.updates, hyper)
@@ -231,7 +240,7 @@ def improve(
     def step(carry: tuple[Weights, Any], rows: jax.Array):
         weights, optimiser = carry
         part = jax.tree.map(lambda x: x[rows], flat)
-        grads, seen = jax.grad(loss, has_aux=True)(weights, part, bias, hyper)
+        grads, seen = jax.grad(loss, has_aux=True)(weights, part, hyper)
         return apply_gradients(weights, grads, optimiser, rate, hyper), seen
 
     # one sort of random words: half the time of `jax.random.permutation`
@@ -246,10 +255,10 @@ def improve(
 
 
 def loss(
-    weights: Weights, batch: Batch, bias: jax.Array, hyper: Hyperparameters
+    weights: Weights, batch: Batch, hyper: Hyperparameters
 ) -> tuple[jax.Array, Metrics]:
     """Return the summed loss of a minibatch, and what it saw on the way."""
-    mean = action_mean(weights.actor.network, batch.inputs, bias)
+    mean = action_mean(weights.actor.network, batch.inputs, batch.start)
     log_ratio = log_prob(batch.u, mean, weights.actor.log_std) - batch.log_prob
     ratio = jnp.exp(log_ratio)
     bounded = jnp.clip(ratio, 1.0 - hyper.clip, 1.0 + hyper.clip)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from coolbound_controllers.distribution import log_prob, squash
-from coolbound_controllers.networks import Actor, action_mean
+from coolbound_controllers.networks import Actor, action_mean, starting_action
 from coolbound_controllers.normaliser import Normaliser, normalise
 from coolbound_controllers.task import Task
 from coolbound_envs.types import Key
@@ -67,7 +67,8 @@ def collect(
 
     def advance(world: World, key: Key) -> tuple[World, Rollout]:
         noise_key, step_key = jax.random.split(key)
-        mean = action_mean(actor.network, normalise(normaliser, world.features), bias)
+        start = starting_action(bias, world.features, task.action_size)
+        mean = action_mean(actor.network, normalise(normaliser, world.features), start)
         u = _sample(noise_key, mean, actor.log_std)
         step = task.step_batch(step_key, world.state, squash(u))
         costs = step.costs / units[None]

@@ -64,7 +64,9 @@ class Task:
         cost_names: Names of the K constraints.
         cost_limits: Largest mean cost per control step. [each cost's unit]
         cost_units: Positive; one unit of violation. [each cost's unit]
-        bias: Mean action before training, A shares of the range. [1]
+        action_size: A, channels of one action. [1]
+        bias: Mean action before training, A shares of the range; empty where the
+            last A features are that action. [1]
     """
 
     reset_batch: ResetBatch
@@ -73,7 +75,8 @@ class Task:
     cost_names: tuple[str, ...]
     cost_limits: tuple[float, ...]
     cost_units: tuple[float, ...]
-    bias: tuple[float, ...]
+    action_size: int
+    bias: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a task whose parts do not fit together.
@@ -86,13 +89,13 @@ class Task:
             raise ValueError("cost_names, cost_limits and cost_units differ in size")
         if not all(unit > 0.0 for unit in self.cost_units):
             raise ValueError(f"cost_units must be positive, found {self.cost_units}")
+        if len(self.bias) not in (0, self.action_size):
+            raise ValueError(
+                f"bias must name {self.action_size} channels or none, "
+                f"found {len(self.bias)}"
+            )
         if not all(0.0 <= share <= 1.0 for share in self.bias):
             raise ValueError(f"bias must lie within 0 to 1, found {self.bias}")
-
-    @property
-    def action_size(self) -> int:
-        """A, channels of one action [1]."""
-        return len(self.bias)
 
     @property
     def cost_count(self) -> int:

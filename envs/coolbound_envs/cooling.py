@@ -19,12 +19,13 @@ from flax import struct
 
 from coolbound_envs import sensors
 from coolbound_envs.interval import CONTROL_INTERVAL, SUBSTEPS, Summary, run_interval
-from coolbound_envs.limits import LimitValues, Moment, group_costs, limit_values
+from coolbound_envs.limit_numbers import LimitValues
+from coolbound_envs.limits import Moment, group_costs, limit_values
 from coolbound_envs.params import PlantParams
-from coolbound_envs.plant import Disturbance, PlantState
 from coolbound_envs.scenario import Place, Scenario, disturbance_at
 from coolbound_envs.settling import initial_action, initial_state
 from coolbound_envs.spec import HALLS, OBSERVATION_SIZE, ZONES
+from coolbound_envs.state import Disturbance, PlantState
 from coolbound_envs.types import Action, Key, Observation, Scalar
 
 REWARD_POWER = 1.0e5
@@ -95,6 +96,7 @@ def advance(
         before=state.plant,
         after=plant,
         inlet_before=state.inlet_history[-1],
+        inlet_last=state.inlet_history[0],
         action=action,
         previous=state.applied,
     )
@@ -188,9 +190,14 @@ class CoolingTask:
     ) -> tuple[Observation, TaskState]:
         """Run the plant on its first action, then turn the clock back."""
         place = state.place
+        # An episode begins with every instrument answering.
+        whole = dataclasses.replace(
+            params.sensors, dropout=jnp.zeros_like(params.sensors.dropout)
+        )
+        calm = dataclasses.replace(params, sensors=whole)
 
         def settle(carry: TaskState, step_key: Key) -> tuple[TaskState, None]:
-            carry = advance(step_key, carry, carry.applied, params)[0]
+            carry = advance(step_key, carry, carry.applied, calm)[0]
             return dataclasses.replace(carry, place=place), None
 
         keys = jax.random.split(key, self.settle_steps + 1)

@@ -7,23 +7,16 @@ import jax.numpy as jnp
 from flax import struct
 
 from coolbound_envs import components, sequencer
+from coolbound_envs.chilled_water import step_water
+from coolbound_envs.coils import coils, step_pressure, step_supply_loop
 from coolbound_envs.constants import AIR_HEAT
+from coolbound_envs.halls import step_halls, zone_work
 from coolbound_envs.params import PlantParams
-from coolbound_envs.plant import (
-    Disturbance,
-    Flows,
-    OutdoorAir,
-    PlantState,
-    coils,
-    plant_room,
-    step_halls,
-    step_supply_loop,
-    step_tower,
-    step_water,
-    zone_work,
-)
+from coolbound_envs.plant_room import plant_room
 from coolbound_envs.psychrometrics import saturated_enthalpy
 from coolbound_envs.spec import HALLS
+from coolbound_envs.state import Disturbance, Flows, PlantState
+from coolbound_envs.towers import OutdoorAir, step_tower
 from coolbound_envs.types import Action, Scalar
 
 CONTROL_INTERVAL = 300.0
@@ -46,6 +39,7 @@ class Summary:
         inlet_temp_min: Coldest inlet of any zone and step. [degC]
         airflow_ratio_min: Least CRAH air over server air of any hall. [1]
         basin_temp_min: Coldest basin of any step. [degC]
+        basin_temp_min_cooling: The same while a chiller runs; 1000 if none. [degC]
         flow_change_max: Fastest relative change of evaporator flow. [1/min]
         running: Chillers running at the end. [1]
     """
@@ -55,6 +49,7 @@ class Summary:
     inlet_temp_min: jax.Array
     airflow_ratio_min: jax.Array
     basin_temp_min: jax.Array
+    basin_temp_min_cooling: jax.Array
     flow_change_max: jax.Array
     running: jax.Array
 
@@ -86,6 +81,7 @@ def substep(
     )
     setpoint = jnp.moveaxis(action.supply_air_setpoint, -1, 0)
     state = step_supply_loop(state, setpoint, interval, params)
+    state = step_pressure(state, action.chw_pressure_setpoint * 1e3, interval)
     coil = coils(state, action, hall.return_temp, params)
     supply = hall.return_temp + (fan_power - coil.heat) / (air_flow * AIR_HEAT)
     floor = pump_speed_floor(state.sequencer.commanded_count, params)
@@ -132,6 +128,7 @@ def substep(
         return_air_temp=hall.return_temp,
         chiller_power=room.chiller_power,
         lift=room.lift,
+        evaporator_flow=room.evaporator_flow,
         sequencer=machines,
     )
     return state, dataclasses.replace(flows, tower_heat=rejected)
@@ -168,25 +165,43 @@ def _first_summary(flows: Flows) -> Summary:
         inlet_temp_min=zero + 1e3,
         airflow_ratio_min=zero + 1e3,
         basin_temp_min=zero + 1e3,
+        basin_temp_min_cooling=zero + 1e3,
         flow_change_max=zero,
         running=zero,
     )
 
 
+def _flow_change(before: PlantState, after: PlantState, interval: float) -> jax.Array:
+    """Return the relative change of evaporator flow, 0 while none runs [1/min]."""
+    last = before.evaporator_flow
+    change = jnp.abs(after.evaporator_flow - last) / jnp.maximum(last, 1.0)
+    is_running = before.sequencer.running_count > 0.5
+    return jnp.where(is_running, change * (60.0 / interval), 0.0)
+
+
 def _add(
-    total: Summary, state: PlantState, flows: Flows, flow_change: Scalar, share: float
+    total: Summary,
+    before: PlantState,
+    after: PlantState,
+    flows: Flows,
+    interval: float,
 ) -> Summary:
+    share = interval / CONTROL_INTERVAL
     hottest = jnp.max(flows.inlet_temp, axis=(0, 1))
     coldest = jnp.min(flows.inlet_temp, axis=(0, 1))
     ratio = jnp.min(flows.airflow_ratio, axis=0)
+    change = _flow_change(before, after, interval)
+    is_cooling = before.sequencer.running_count > 0.5
+    cooling = jnp.where(is_cooling, after.basin_temp, total.basin_temp_min_cooling)
     return Summary(
         mean=jax.tree.map(lambda s, x: s + share * x, total.mean, flows),
         inlet_temp_max=jnp.maximum(total.inlet_temp_max, hottest),
         inlet_temp_min=jnp.minimum(total.inlet_temp_min, coldest),
         airflow_ratio_min=jnp.minimum(total.airflow_ratio_min, ratio),
-        basin_temp_min=jnp.minimum(total.basin_temp_min, state.basin_temp),
-        flow_change_max=jnp.maximum(total.flow_change_max, flow_change),
-        running=state.sequencer.running_count,
+        basin_temp_min=jnp.minimum(total.basin_temp_min, after.basin_temp),
+        basin_temp_min_cooling=jnp.minimum(total.basin_temp_min_cooling, cooling),
+        flow_change_max=jnp.maximum(total.flow_change_max, change),
+        running=after.sequencer.running_count,
     )
 
 
@@ -218,24 +233,16 @@ def run_interval(
     )
 
     def advance(
-        carry: tuple[PlantState, Summary, Scalar], _: None
-    ) -> tuple[tuple[PlantState, Summary, Scalar], None]:
-        before, total, last_flow = carry
-        was_running = before.sequencer.running_count > 0.5
+        carry: tuple[PlantState, Summary], _: None
+    ) -> tuple[tuple[PlantState, Summary], None]:
+        before, total = carry
         after, flows = substep(before, action, disturbance, outdoor, interval, params)
-        change = jnp.abs(flows.evaporator_flow - last_flow) / jnp.maximum(
-            last_flow, 1.0
-        )
-        is_shock = was_running & (last_flow > 0.0)
-        rate = jnp.where(is_shock, change * (60.0 / interval), 0.0)
-        total = _add(total, after, flows, rate, 1.0 / substeps)
-        running = jnp.where(was_running, flows.evaporator_flow, 0.0)
-        return (after, total, running), None
+        total = _add(total, before, after, flows, interval)
+        return (after, total), None
 
     shapes = jax.eval_shape(
         lambda: substep(state, action, disturbance, outdoor, interval, params)[1]
     )
     empty = _first_summary(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes))
-    start = (state, empty, jnp.zeros_like(state.lift))
-    (state, total, _), _ = jax.lax.scan(advance, start, None, length=substeps)
+    (state, total), _ = jax.lax.scan(advance, (state, empty), None, length=substeps)
     return step_room_air(state, disturbance, params), total

@@ -6,8 +6,8 @@ from flax import struct
 
 from coolbound_envs.load import Load
 from coolbound_envs.params import ItParams
-from coolbound_envs.plant import Disturbance
 from coolbound_envs.spec import HALLS
+from coolbound_envs.state import Disturbance
 from coolbound_envs.types import Key
 from coolbound_envs.weather import Weather
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from flax import struct
 
 from coolbound_envs.interval import CONTROL_INTERVAL, Summary
-from coolbound_envs.plant import Disturbance, PlantState
 from coolbound_envs.spec import OBSERVATION_SIZE, POINT_NAMES, point_array
+from coolbound_envs.state import Disturbance, PlantState
 from coolbound_envs.types import Action, Key, Observation, Quality, action_to_vector
 
 
@@ -93,7 +93,8 @@ def read_points(
     """Return the readings after one interval.
 
     A reading is truth plus Gaussian noise, rounded to the instrument's
-    resolution. One that does not arrive leaves the last one, older.
+    resolution and kept within its range, as a converter does. One that does not
+    arrive leaves the last one, older.
     """
     shape = (OBSERVATION_SIZE,) + (1,) * (truth.ndim - 1)
     noise_key, drop_key = jax.random.split(key)
@@ -103,6 +104,9 @@ def read_points(
     noise = jax.random.normal(noise_key, truth.shape, truth.dtype)
     noisy = truth + params.noise * deviation * noise
     rounded = jnp.where(step > 0.0, jnp.round(noisy / step) * step, noisy)
+    lower = jnp.asarray(point_array("lower"), truth.dtype).reshape(shape)
+    upper = jnp.asarray(point_array("upper"), truth.dtype).reshape(shape)
+    rounded = jnp.clip(rounded, lower, upper)
     is_lost = jax.random.uniform(drop_key, truth.shape, truth.dtype) < params.dropout
     return SensorState(
         value=jnp.where(is_lost, state.value, rounded),

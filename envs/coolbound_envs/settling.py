@@ -3,13 +3,14 @@
 import jax.numpy as jnp
 
 from coolbound_envs.params import PlantParams
-from coolbound_envs.plant import PIPE_CELLS, Disturbance, PlantState
 from coolbound_envs.sequencer import AGE_MAX, SequencerState
 from coolbound_envs.spec import CHILLERS, HALLS, ZONES
+from coolbound_envs.state import PIPE_CELLS, Disturbance, PlantState
 from coolbound_envs.types import Action
 
 _SUPPLY_AIR = 21.0
 _CHW_SUPPLY = 12.0
+_PRESSURE = 80.0
 _RISE = 12.0
 _CHW_RISE = 8.0
 
@@ -25,7 +26,7 @@ def initial_action(disturbance: Disturbance, shape: tuple[int, ...]) -> Action:
         supply_air_setpoint=full(_SUPPLY_AIR, HALLS),
         crah_fan_speed=full(0.85, HALLS),
         chw_supply_setpoint=full(_CHW_SUPPLY),
-        chw_pressure_setpoint=full(80.0),
+        chw_pressure_setpoint=full(_PRESSURE),
         cw_pump_speed=full(0.8),
         tower_fan_speed=full(0.6),
         chiller_demand=full(2.0),
@@ -55,6 +56,7 @@ def initial_state(
         valve=full(0.8, HALLS),
         valve_command=full(0.8, HALLS),
         loop_error=full(0.0, HALLS),
+        pressure_setpoint=full(_PRESSURE * 1e3),
         supply_pipe_temp=full(_CHW_SUPPLY, PIPE_CELLS),
         return_pipe_temp=full(_CHW_SUPPLY + _CHW_RISE, PIPE_CELLS),
         buffer_temp=full(_CHW_SUPPLY + _CHW_RISE),
@@ -63,6 +65,7 @@ def initial_state(
         air_capacity=full(3500.0),
         chiller_power=full(4.0e5),
         lift=full(18.0),
+        evaporator_flow=params.chiller.evaporator_flow + full(0.0),
         room_dew_point=dew_point + full(0.0),
         sequencer=_two_running(full),
     )

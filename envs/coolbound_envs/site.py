@@ -2,12 +2,15 @@
 
 import dataclasses
 import hashlib
+import math
 from importlib import resources
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 
+from coolbound_envs.components import remote_pressure
+from coolbound_envs.interval import CONTROL_INTERVAL, SUBSTEPS
 from coolbound_envs.params import (
     ChillerParams,
     ChwParams,
@@ -19,6 +22,7 @@ from coolbound_envs.params import (
     SequencerParams,
 )
 from coolbound_envs.spec import CHILLERS
+from coolbound_envs.state import PIPE_CELLS
 from coolbound_envs.tables import InputError, Table, read_toml
 
 EMBEDDED = "reference"
@@ -183,6 +187,32 @@ def _check_sizes(params: PlantParams, heat: float, where: str) -> None:
         )
 
 
+def _check_water(params: PlantParams, where: str) -> None:
+    """Refuse stores that the water passes within one integration step."""
+    crah, chw, condenser = params.crah, params.chw, params.condenser
+    opening = jnp.ones((), jnp.float32)
+    pressure = remote_pressure(jnp.inf * opening, opening, crah, chw)
+    coils = float(crah.water_flow) * math.sqrt(float(pressure / crah.open_pressure))
+    chiller = params.chiller
+    each = float(chiller.evaporator_flow_min * chiller.evaporator_flow)
+    water = max(coils, each * CHILLERS)
+    needed = {
+        ("chw", "pipe_mass"): (float(chw.pipe_mass), water * PIPE_CELLS),
+        ("chw", "buffer_mass"): (float(chw.buffer_mass), water),
+        ("condenser", "basin_mass"): (
+            float(condenser.basin_mass),
+            float(condenser.design_flow),
+        ),
+    }
+    step = CONTROL_INTERVAL / SUBSTEPS
+    for (section, key), (found, flow) in needed.items():
+        if found < flow * step:
+            raise InputError(
+                f"{where}.equipment.{section}.{key}: found {found:g} kg, expected at "
+                f"least {flow * step:.0f} kg: {step:g} s of flow; correct it"
+            )
+
+
 def load_site(name_or_path: str | Path = EMBEDDED) -> Site:
     """Return a site by shipped name or by the path of a TOML file.
 
@@ -209,6 +239,7 @@ def load_site(name_or_path: str | Path = EMBEDDED) -> Site:
     )
     equipment.finish()
     _check_sizes(params, heat, str(path))
+    _check_water(params, str(path))
     parsed = Site(
         name=site.text("name"),
         title=site.text("title"),

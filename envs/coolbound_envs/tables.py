@@ -66,6 +66,11 @@ class Table:
         """Return whether the key is present."""
         return key in self.data
 
+    def _is_absent(self, key: str) -> bool:
+        """Return whether an optional key is absent; it counts as known either way."""
+        self.seen.add(key)
+        return key not in self.data
+
     def _take(self, key: str, expected: str) -> Any:
         self.seen.add(key)
         if key not in self.data:
@@ -88,7 +93,7 @@ class Table:
         default: float | None = None,
     ) -> float:
         """Return a quantity in `unit`, within [lower, upper]."""
-        if default is not None and key not in self.data:
+        if default is not None and self._is_absent(key):
             return default
         expected = f"text with a unit such as '{_example(lower, upper)} {unit}'"
         found = self._take(key, expected)
@@ -108,7 +113,7 @@ class Table:
         default: float | None = None,
     ) -> float:
         """Return a pure number (a share, a count, a coefficient)."""
-        if default is not None and key not in self.data:
+        if default is not None and self._is_absent(key):
             return default
         expected = f"a number from {lower:g} to {upper:g}"
         found = self._take(key, expected)
@@ -128,7 +133,7 @@ class Table:
 
     def boolean(self, key: str, default: bool | None = None) -> bool:
         """Return true or false."""
-        if default is not None and key not in self.data:
+        if default is not None and self._is_absent(key):
             return default
         found = self._take(key, "true or false")
         if not isinstance(found, bool):
@@ -142,7 +147,7 @@ class Table:
         default: str | None = None,
     ) -> str:
         """Return text, one of the choices where there are any."""
-        if default is not None and key not in self.data:
+        if default is not None and self._is_absent(key):
             return default
         expected = f"one of {', '.join(choices)}" if choices else "text"
         found = self._take(key, expected)
@@ -163,7 +168,7 @@ class Table:
         self, key: str, default: tuple[str, ...] | None = None
     ) -> tuple[str, ...]:
         """Return a list of texts."""
-        if default is not None and key not in self.data:
+        if default is not None and self._is_absent(key):
             return default
         found = self._take(key, "a list of texts")
         if not isinstance(found, list) or not all(isinstance(x, str) for x in found):

@@ -83,19 +83,20 @@ def action_to_vector(action: Action) -> jax.Array:
 
 def to_unit(vector: jax.Array) -> jax.Array:
     """Map an action vector (..., 10) to shares of its range, 0 to 1."""
-    lower, upper = _bounds(vector.dtype)
+    lower, upper = _bounds(vector)
     return (vector - lower) / (upper - lower)
 
 
 def from_unit(unit: jax.Array) -> jax.Array:
     """Map shares of the range (..., 10) to an action vector, physical units."""
-    lower, upper = _bounds(unit.dtype)
+    lower, upper = _bounds(unit)
     return lower + unit * (upper - lower)
 
 
-def _bounds(dtype: Any) -> tuple[jax.Array, jax.Array]:
-    lower = jnp.asarray(channel_array("lower"), dtype)
-    return lower, jnp.asarray(channel_array("upper"), dtype)
+def _bounds(like: jax.Array) -> tuple[jax.Array, jax.Array]:
+    shape = (1,) * (like.ndim - 1) + (-1,)
+    lower = jnp.asarray(channel_array("lower"), like.dtype).reshape(shape)
+    return lower, jnp.asarray(channel_array("upper"), like.dtype).reshape(shape)
 
 
 @struct.dataclass

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from coolbound_envs.interval import pump_speed_floor
-from coolbound_envs.limits import LIMIT_NAMES
+from coolbound_envs.limit_table import LIMIT_NAMES
 from coolbound_envs.spec import HALLS, channel_array
 from coolbound_envs.types import Observation, Scalar, action_from_vector
 from coolbound_safety.estimate import Estimate, estimate
@@ -26,6 +26,10 @@ from coolbound_safety.types import Envelope
 
 NO_AUTHORITY = 1.0e-4
 """Rows that a full-range move changes by less are empty. [the limit's unit]"""
+
+HOT_MARGIN = 0.5
+"""The emergency rate of chilled water waits for this much more than the limit's
+own threshold, so that no sensor's noise grants it. [K]"""
 
 _HALL_ROWS = ("CA_T_MAX", "CA_T_MIN", "AIRFLOW_RATIO", "CHW_DP_MIN")
 _PLANT_ROWS = (
@@ -58,7 +62,12 @@ def _hall_rows(
     hottest = supply + now.rise_max[hall] - (limits.inlet_max - margins.inlet_max)
     coldest = (limits.inlet_min + margins.inlet_min) - (supply + now.rise_min[hall])
     air = model.plant.crah.air_flow / HALLS * speed
-    drawn = server_air(now.it_power[hall], model.plant, margins.load_growth)
+    drawn = server_air(
+        now.it_power[hall],
+        supply + now.rise_max[hall],
+        model.plant,
+        margins.load_growth,
+    )
     reserve = coil_reserve(
         supply,
         speed,
@@ -154,6 +163,13 @@ def _constant(field: str) -> jax.Array:
     return jnp.asarray(channel_array(field), jnp.float32)
 
 
+def _pump_floor(chillers: Scalar, model: SafetyModel) -> Scalar:
+    """Return the pump speed that keeps CW_FLOW_MIN and the BAS's own floor [1]."""
+    each = model.limits.cw_flow_min * model.plant.chiller.condenser_flow
+    wanted = each * chillers / model.plant.condenser.design_flow
+    return jnp.maximum(wanted, pump_speed_floor(chillers, model.plant))
+
+
 def action_bounds(
     now: Estimate,
     previous: jax.Array,
@@ -168,14 +184,14 @@ def action_bounds(
     """
     low, high = _constant("lower"), _constant("upper")
     ramp = _constant("ramp") * ramp_scale
-    is_hot = now.inlet_max > model.limits.inlet_max - 1.0
+    is_hot = now.inlet_max > model.limits.inlet_max - 1.0 + HOT_MARGIN
     down = ramp.at[4].set(
         jnp.where(is_hot, model.limits.chws_emergency_rate * ramp_scale, ramp[4])
     )
     held = jnp.clip(previous, low, high)
     lower = jnp.maximum(low, held - down)
     upper = jnp.minimum(high, held + ramp)
-    floor = pump_speed_floor(jnp.nan_to_num(now.chillers, nan=0.0), model.plant)
+    floor = _pump_floor(jnp.nan_to_num(now.chillers, nan=0.0), model)
     lower = lower.at[6].max(jnp.minimum(floor, 1.0))
     upper = upper.at[6].max(lower[6])
     lower = lower.at[7].set(masks.fan_min)

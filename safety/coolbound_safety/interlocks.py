@@ -23,6 +23,9 @@ FREE_SUPPLY_STOP = 17.0
 FREE_FAN = 0.70
 """The towers run at least this fast before the chillers may stop. [1]"""
 
+FREE_EXCESS = 1.5
+"""Free cooling with water this far above its set-point drives the fans up. [K]"""
+
 FAN_OFF_TEMP = 24.0
 """Above this tower water the fans may not stop. [degC]"""
 
@@ -114,7 +117,10 @@ def _fan_range(
     """Return the fan's range: {0} or 0.2 to 1, and its ramp from there."""
     ramp = CHANNELS[7].ramp * ramp_scale
     is_off = last < 0.1
-    wants_on = wanted >= 0.1
+    # Without chillers the towers alone hold the chilled water.
+    is_alone = (now.economizer > 0.5) & (now.running < 1.5)
+    must_rise = is_alone & (now.chw_excess > FREE_EXCESS)
+    wants_on = (wanted >= 0.1) | must_rise
     may_stop = (last <= 0.2 + 1e-4) & ~wants_on & (now.cw_supply < FAN_OFF_TEMP)
     stays_off = is_off & ~wants_on & (now.cw_supply < FAN_OFF_TEMP)
     goes_off = stays_off | (~is_off & may_stop)
@@ -122,4 +128,5 @@ def _fan_range(
     high = jnp.minimum(last + ramp, 1.0)
     low = jnp.where(is_off, 0.2, low)
     high = jnp.where(is_off, 0.2, jnp.maximum(high, 0.2))
+    low = jnp.where(must_rise, high, low)
     return jnp.where(goes_off, 0.0, low), jnp.where(goes_off, 0.0, high)

@@ -3,7 +3,9 @@
 The same 21 limits as on the true state, but seen from the instruments and for
 any action: the operator's, the proposed, the certified one. Actuator limits are
 exact, state limits are the nominal model's prediction 15 min ahead, without
-margins. NaN says that a limit is not observable here.
+margins. NaN says that a limit is not observable here: timers and rates of flow
+need more than one observation, and a plant meter does not show what passes
+around the evaporators.
 """
 
 import dataclasses
@@ -11,12 +13,18 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from coolbound_envs.limits import LIMIT_NAMES
+from coolbound_envs.interval import pump_speed_floor
+from coolbound_envs.limit_table import LIMIT_NAMES, LIMITS
 from coolbound_envs.spec import CHANNELS, CHILLERS
 from coolbound_envs.types import Action, Observation, Scalar, action_from_vector
 from coolbound_safety.envelope import ROW_NAMES, row_values
 from coolbound_safety.estimate import Estimate, estimate
 from coolbound_safety.margins import SafetyModel
+
+JUDGED_UNITS = {limit.name: limit.unit for limit in LIMITS} | {"CHW_DP_MIN": "kW"}
+"""Units of the judged values: CHW_DP_MIN is judged by the coils' reserve of heat
+with the widest valve at its limit, since the pressure that would be needed is
+not on any instrument."""
 
 
 def judge(
@@ -27,9 +35,8 @@ def judge(
 ) -> jax.Array:
     """Return h of all 21 limits for one action in one observed state, (21,).
 
-    Each in its own unit; 0 or less keeps the limit. NaN where the instruments
-    do not show it; timers and flow changes live in the plant and its sequencer
-    and are not judged from one observation.
+    Each in the unit of `JUDGED_UNITS`; 0 or less keeps the limit. NaN where the
+    instruments do not show it.
 
     Args:
         observation: One lane; `applied` is the action in force before.
@@ -51,11 +58,20 @@ def judge(
 
 
 def _rows(rows: jax.Array) -> dict[str, Scalar]:
-    """Return the worst row of each limit; a row that is idle is left out."""
+    """Return the worst row of each limit.
+
+    Where a row is missing, the others still show a violation, never its absence.
+    """
     grouped: dict[str, list[jax.Array]] = {}
     for i, name in enumerate(ROW_NAMES):
         grouped.setdefault(name.partition(":")[0], []).append(rows[i])
-    return {name: jnp.nanmax(jnp.stack(found)) for name, found in grouped.items()}
+    return {name: _worst(jnp.stack(found)) for name, found in grouped.items()}
+
+
+def _worst(rows: jax.Array) -> Scalar:
+    worst = jnp.nanmax(rows)
+    is_seen = jnp.all(jnp.isfinite(rows)) | (worst > 0.0)
+    return jnp.where(is_seen, worst, jnp.nan)
 
 
 def _over(
@@ -81,7 +97,9 @@ def _actuators(
     fan_rate = jnp.abs(fan - last_fan) - CHANNELS[7].ramp * ramp_scale
     fan_gap = jnp.where(is_off, 0.0, 0.2 - fan)
     tower = jnp.maximum(fan_gap, jnp.where(is_switch, -1.0, fan_rate))
-    pump = _over(act.cw_pump_speed, last.cw_pump_speed, 6, ramp_scale)
+    floor = pump_speed_floor(jnp.nan_to_num(now.chillers, nan=0.0), model.plant)
+    last_pump = jnp.maximum(last.cw_pump_speed, floor)
+    pump = _over(act.cw_pump_speed, last_pump, 6, ramp_scale)
     return {
         "CRAH_FAN": _over(act.crah_fan_speed, last.crah_fan_speed, 2, ramp_scale),
         "SAT_BOX_RATE": _over(
@@ -102,11 +120,8 @@ def _machines(
     flow = observation.read("chw_flow")
     is_running = now.running > 0.5
     each = flow / jnp.maximum(now.running, 1.0)
-    # A bypass keeps the flow of each evaporator under its maximum; what the
-    # meter shows beyond that has gone around.
     least = limits.evaporator_flow_min * chiller.evaporator_flow
-    most = limits.evaporator_flow_max * chiller.evaporator_flow
-    through = jnp.minimum(each, chiller.evaporator_flow_max * chiller.evaporator_flow)
+    evaporator = jnp.where(is_running, least - each, -least)
     cw_flow = model.plant.condenser.design_flow * act.cw_pump_speed
     needed = limits.cw_flow_min * chiller.condenser_flow * now.chillers
     left = (CHILLERS - 1) * chiller.capacity / 1e3
@@ -115,8 +130,7 @@ def _machines(
     idle = -jnp.ones_like(share)
     part = jnp.where(act.chiller_demand > 0.5, limits.part_load_min - share, idle)
     return {
-        "EVAP_FLOW_MIN": jnp.where(is_running, least - each, -least),
-        "EVAP_FLOW_MAX": jnp.where(is_running, through - most, -most),
+        "EVAP_FLOW_MIN": jnp.where(jnp.isfinite(now.running), evaporator, jnp.nan),
         "CW_FLOW_MIN": needed - cw_flow,
         "CAPACITY_N1_POWER": jnp.maximum(
             jnp.maximum(

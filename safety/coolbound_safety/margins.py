@@ -5,7 +5,8 @@ from typing import Final
 import jax.numpy as jnp
 from flax import struct
 
-from coolbound_envs.limits import LIMIT_NAMES, LimitValues
+from coolbound_envs.limit_numbers import LimitValues
+from coolbound_envs.limit_table import LIMIT_NAMES
 from coolbound_envs.params import PlantParams
 from coolbound_envs.site import Site
 from coolbound_envs.tables import InputError, Table
@@ -45,7 +46,7 @@ class Margins:
 _FIELDS: Final[dict[str, tuple[str, str, str, float, float]]] = {
     "inlet_max": ("CA_T_MAX", "margin", "delta_degC", 5.0, 0.8),
     "inlet_min": ("CA_T_MIN", "margin", "delta_degC", 5.0, 0.4),
-    "load_growth": ("AIRFLOW_RATIO", "margin", "", 0.6, 0.14),
+    "load_growth": ("AIRFLOW_RATIO", "margin", "", 0.6, 0.15),
     "dew_point": ("DEWPOINT_MARGIN", "margin", "delta_degC", 3.0, 0.7),
     "valve": ("CHW_DP_MIN", "margin", "", 0.3, 0.03),
     "coil": ("CHW_DP_MIN", "coil_margin", "", 0.5, 0.05),

@@ -19,19 +19,23 @@ SETTLED = 0.95
 """Share of the way to the steady state of tower water in 15 min. [1]"""
 
 
-def server_air(power: Scalar, params: PlantParams, growth: Scalar) -> Scalar:
+def server_air(
+    power: Scalar, inlet_temp: Scalar, params: PlantParams, growth: Scalar
+) -> Scalar:
     """Return the air that a hall's servers draw when load has grown [kg/s].
 
     Args:
         power: Measured power of the hall. [kW]
+        inlet_temp: Hottest inlet that the action leads to. [degC]
         params: The plant.
         growth: Share by which load may rise within the interval. [1]
     """
     it = params.it
+    factor = components.server_airflow_factor(inlet_temp, it)
     design = it.design_power / HALLS
     load = power * 1e3 / design * (1.0 + growth)
     full = design / (AIR_HEAT * it.air_rise)
-    return full * (it.flow_base + (1.0 - it.flow_base) * load)
+    return full * (it.flow_base + (1.0 - it.flow_base) * load) * factor
 
 
 def coil_reserve(

@@ -22,6 +22,7 @@ from coolbound_envs.types import (
     action_to_vector,
 )
 from coolbound_safety.envelope import envelope_at
+from coolbound_safety.judge import judge
 from coolbound_safety.kernel import Projection, project_batch
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.types import Envelope
@@ -88,7 +89,8 @@ class ShieldedTask:
         """Project the proposed actions, apply the answer, run one interval.
 
         `info` gains `proposed`, `certified` (B, 10) in physical units,
-        `correction`, their distance in unit coordinates [1], `intervention`,
+        `proposed_limits`, h of the 21 limits that the proposal would lead to
+        (B, 21), NaN where not observable, `correction`, their distance in unit coordinates [1], `intervention`,
         1 where they differ beyond the dead band [1], `slack`, the worst slack
         of any row [1], and `is_flagged`, 1 where the kernel fell back [1].
         """
@@ -103,7 +105,9 @@ class ShieldedTask:
         span = jnp.asarray(channel_array("upper") - channel_array("lower"), jnp.float32)
         band = jnp.asarray(channel_array("dead_band"), jnp.float32)[None, :]
         moved = jnp.abs(applied - proposed)
+        judged = jax.vmap(lambda o, p: judge(o, p, params.safety))
         info = info | {
+            "proposed_limits": judged(state.observation, proposed),
             "proposed": proposed,
             "certified": applied,
             "correction": jnp.sqrt(jnp.sum((moved / span[None, :]) ** 2, axis=-1)),

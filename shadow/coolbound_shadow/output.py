@@ -15,7 +15,7 @@ MARKER = "summary.json"
 
 
 @contextlib.contextmanager
-def output_folder(target: Path) -> Iterator[Path]:
+def output_folder(target: Path, marker: str = MARKER) -> Iterator[Path]:
     """Give a temporary folder beside the target; rename it when all is written.
 
     On any error, Ctrl-C included, the temporary folder is removed and an earlier
@@ -23,12 +23,13 @@ def output_folder(target: Path) -> Iterator[Path]:
 
     Args:
         target: Where the results shall stand.
+        marker: A folder that holds this file is an earlier result.
 
     Raises:
         InputError: The target is a file, or a folder that is no earlier result.
     """
     target = target.absolute()
-    check_target(target)
+    check_target(target, marker)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
@@ -45,7 +46,7 @@ def output_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def check_target(target: Path) -> None:
+def check_target(target: Path, marker: str = MARKER) -> None:
     """Refuse to replace anything that is not an earlier result.
 
     Raises:
@@ -58,9 +59,9 @@ def check_target(target: Path) -> None:
             f"{target}: found a file, expected a folder for the results; choose "
             "another --out"
         )
-    if any(target.iterdir()) and not (target / MARKER).is_file():
+    if any(target.iterdir()) and not (target / marker).is_file():
         raise InputError(
-            f"{target}: found a folder without {MARKER}, expected an earlier result or "
+            f"{target}: found a folder without {marker}, expected an earlier result or "
             "nothing; choose another --out, or empty the folder"
         )
 

@@ -19,7 +19,12 @@ from coolbound_shadow.events import InterventionEvent
 from coolbound_shadow.log_types import LogFacts
 from coolbound_shadow.records import Decisions, beyond_dead_band, intervention_mask
 from coolbound_shadow.statistics import Interval
-from coolbound_shadow.summary import Interventions, LimitReport, intervention_summary
+from coolbound_shadow.summary import (
+    Interventions,
+    LimitReport,
+    ModelLimit,
+    intervention_summary,
+)
 
 EVENTS_SHOWN = 20
 VIOLATED_SHOWN = 5
@@ -45,6 +50,10 @@ class ReportData:
         writes_attempted: Writes that the policy's process tried. [1]
         notes: What a reader must know first, such as a crude twin.
         provenance: Digests and versions by name.
+        model_limits: The limits in both rollouts of the model; empty for none.
+        model_notes: What the rollouts rest on, one sentence each.
+        null_basis: The power that the null test compares.
+        statuses: What the safety layer did, in words, with the steps of each.
     """
 
     site: str
@@ -59,6 +68,10 @@ class ReportData:
     writes_attempted: int
     notes: Sequence[str]
     provenance: Mapping[str, str]
+    model_limits: Sequence[ModelLimit] = ()
+    model_notes: Sequence[str] = ()
+    null_basis: str = ""
+    statuses: Sequence[tuple[str, int]] = ()
 
 
 def render_report(data: ReportData) -> str:
@@ -85,6 +98,8 @@ def _context(data: ReportData) -> dict[str, object]:
         "log": data.log,
         "period": f"{rows.short(data.log.start)} to {rows.short(data.log.end)}",
         "interventions": summary,
+        "stopped": _share(summary, decisions.rows, ("limit", "fallback")),
+        "slowed": _share(summary, decisions.rows, ("ramp",)),
         "kinds": _kinds(summary, decisions.rows),
         "by_limit": _limit_bars(summary, decisions.rows),
         "calendar": _calendar(time_local, mask, data.log),
@@ -106,7 +121,14 @@ def _context(data: ReportData) -> dict[str, object]:
         "hidden_events": max(0, len(data.events) - EVENTS_SHOWN),
         "unmapped": [n for n in POINT_NAMES if n not in data.log.observable],
         "health": rows.health_rows(data.log),
+        "in_model": [rows.model_row(limit) for limit in data.model_limits],
+        "model_totals": rows.model_totals(data.model_limits),
     }
+
+
+def _share(found: Interventions, steps: int, kinds: Sequence[str]) -> float:
+    """Return the share of all steps with an intervention of some kinds [percent]."""
+    return 100.0 * sum(found.by_kind[kind] for kind in kinds) / max(steps, 1)
 
 
 def _kinds(found: Interventions, steps: int) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from coolbound_shadow.events import InterventionEvent
 from coolbound_shadow.log_types import LogFacts, local_text
 from coolbound_shadow.records import Decisions, beyond_dead_band
 from coolbound_shadow.statistics import Interval
-from coolbound_shadow.summary import LimitReport, LimitValue, agreement
+from coolbound_shadow.summary import LimitReport, LimitValue, ModelLimit, agreement
 
 DECIMALS = {
     "degC": 2,
@@ -128,6 +128,28 @@ def _side(value: LimitValue, unit: str) -> dict[str, str]:
     steps = f"\u25b2 {value.violations:,} violated"
     text = f"\u25b2 violated {value.violations:,}, {_unit(worst, unit)}"
     return {"tone": "violated", "worst": worst, "steps": steps, "text": text}
+
+
+def model_row(limit: ModelLimit) -> dict[str, object]:
+    """Return what both rollouts did to one limit on the model's true state."""
+    sides = [_side(side, limit.unit) for side in (limit.operator, limit.policy)]
+    for side in sides:
+        # The model sees everything: a limit without a value had nothing to watch.
+        side["text"] = side["text"].replace("not observable", "never applied")
+    return {
+        "name": limit.name,
+        "meaning": limit.meaning,
+        "unit": limit.unit,
+        "sides": sides,
+    }
+
+
+def model_totals(limits: Sequence[ModelLimit]) -> dict[str, str]:
+    """Return steps in violation of both rollouts, all limits together."""
+    return {
+        "operator": f"{sum(limit.operator.violations for limit in limits):,}",
+        "policy": f"{sum(limit.policy.violations for limit in limits):,}",
+    }
 
 
 def totals(limits: Sequence[LimitReport]) -> list[dict[str, object]]:

@@ -1,7 +1,7 @@
 """What a whole run comes to: limits as each side met them, and `summary.json`."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -57,6 +57,25 @@ class LimitReport:
     operator: LimitValue
     proposed: LimitValue
     certified: LimitValue
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelLimit:
+    """One limit on the model's true state, for both rollouts. Static.
+
+    Attributes:
+        name: The limit.
+        meaning: What it says, in words.
+        unit: Unit of its values.
+        operator: Under the operator's set-points.
+        policy: Under the policy behind the safety layer.
+    """
+
+    name: str
+    meaning: str
+    unit: str
+    operator: LimitValue
+    policy: LimitValue
 
 
 def limit_value(h: np.ndarray, tolerance: float = 0.0) -> LimitValue:
@@ -174,6 +193,28 @@ def _limit_summary(values: Mapping[str, LimitValue]) -> dict[str, object]:
             "observable": value.observable,
         }
         for name, value in values.items()
+    }
+
+
+def model_summary(
+    operator: str, limits: Sequence[ModelLimit], stored_heat_percent: float
+) -> dict[str, object]:
+    """Return what operator and policy did in the model, ready for JSON.
+
+    Args:
+        operator: What stands for the operator; empty where nothing was run.
+        limits: The limits in both rollouts; empty where not run.
+        stored_heat_percent: Heat left in the policy's plant beyond the
+            operator's, of the operator's facility energy. [percent]
+    """
+    sides = {
+        "operator": {limit.name: limit.operator for limit in limits},
+        "policy": {limit.name: limit.policy for limit in limits},
+    }
+    return {
+        "operator": operator or None,
+        "limit_values": {side: _limit_summary(sides[side]) for side in sides},
+        "stored_heat_percent": stored_heat_percent if limits else None,
     }
 
 

@@ -79,7 +79,7 @@ def drift_task(
 
     names = ("east", "north")[:costs]
     limits = (scale * limit,) * costs
-    return Task(reset, step, 3, names, limits, limits, (0.5, 0.5))
+    return Task(reset, step, 3, names, limits, limits, 2, (0.5, 0.5))
 
 
 def clock_task(horizon: int, is_truncation: bool) -> Task:
@@ -108,7 +108,7 @@ def clock_task(horizon: int, is_truncation: bool) -> Task:
             info={},
         )
 
-    return Task(reset, step, 2, ("tick",), (1.0,), (1.0,), (0.5,))
+    return Task(reset, step, 2, ("tick",), (1.0,), (1.0,), 1, (0.5,))
 
 
 def two_state_task() -> Task:
@@ -138,7 +138,7 @@ def two_state_task() -> Task:
             info={},
         )
 
-    return Task(reset, step, 2, ("first", "second", "slack"), LIMITS, UNITS, (0.5,))
+    return Task(reset, step, 2, ("first", "second", "slack"), LIMITS, UNITS, 1, (0.5,))
 
 
 def two_state_optimum() -> tuple[float, np.ndarray]:

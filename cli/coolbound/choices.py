@@ -1,0 +1,39 @@
+"""Names that the command line offers and its defaults."""
+
+OPERATORS = ("legacy", "g36")
+"""Rule-based operators: they run without the safety layer."""
+
+START_RULE = "start"
+"""The rule that learned policies start from."""
+
+RULES = (*OPERATORS, START_RULE)
+"""Controllers that need no training."""
+
+REFERENCE_POLICY = "reference"
+"""The policy that ships inside the package."""
+
+EVALUATED = ("legacy", "g36", "start", "reference")
+"""What `evaluate` compares when nothing is named."""
+
+BASELINE = "g36"
+"""What `evaluate` compares with, where it takes part."""
+
+ALGORITHMS = ("ppo-lagrangian",)
+
+BENCHES = ("plant", "projection", "train", "shadow")
+
+TRAINING_WEATHER = (
+    "phoenix",
+    "chicago",
+    "dallas",
+    "honolulu",
+    "tokyo-2021",
+    "toronto-2021",
+)
+"""Years that the reference policy is trained on."""
+
+TRAINING_LOADS = ("google2019", "azure2019")
+"""Load traces that the reference policy is trained on."""
+
+UNSEEN_WEATHER = ("singapore-2021", "frankfurt-2021")
+"""Years that it never saw."""

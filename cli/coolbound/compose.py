@@ -1,0 +1,123 @@
+"""From the names on the command line to the objects of the layers."""
+
+import dataclasses
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+
+import jax.numpy as jnp
+
+from coolbound.arguments import nearest
+from coolbound.choices import REFERENCE_POLICY, RULES, START_RULE
+from coolbound_controllers.g36 import G36
+from coolbound_controllers.legacy import Legacy
+from coolbound_controllers.operator_settings import parse_operator
+from coolbound_controllers.policy import MANIFEST, LearnedPolicy, load_policy
+from coolbound_controllers.start_rule import StartRule
+from coolbound_envs.cooling import TaskParams
+from coolbound_envs.features import FEATURE_NAMES, feature_map
+from coolbound_envs.limit_numbers import parse_limits
+from coolbound_envs.load import load_trace
+from coolbound_envs.scenario import make_scenario
+from coolbound_envs.sensors import SensorParams
+from coolbound_envs.site import Site
+from coolbound_envs.tables import InputError
+from coolbound_envs.types import Controller
+from coolbound_envs.weather import load_weather
+from coolbound_safety.margins import safety_model
+from coolbound_safety.shielded import ShieldedParams
+
+DROPOUT = 1e-3
+"""Probability that a reading does not arrive, in training and evaluation. [1]"""
+
+ENDLESS = 2**30
+"""Horizon of a task that is never cut off. [1]"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Named:
+    """A controller with the name that the user gave it. Static.
+
+    Attributes:
+        name: As tables print it.
+        controller: The operator or policy.
+        is_shielded: True where it acts behind the safety layer.
+    """
+
+    name: str
+    controller: Controller
+    is_shielded: bool
+
+
+def plant_task(site: Site, weather: Sequence[str], loads: Sequence[str]) -> TaskParams:
+    """Return the parameters of a task over some weather years and loads.
+
+    Raises:
+        InputError: A name or a file is wrong.
+    """
+    years = [load_weather(name) for name in weather]
+    traces = [load_trace(name) for name in loads]
+    return TaskParams(
+        plant=site.plant,
+        limits=parse_limits(site.root, site.feeder_power),
+        sensors=SensorParams(
+            noise=jnp.asarray(1.0, jnp.float32),
+            dropout=jnp.asarray(DROPOUT, jnp.float32),
+        ),
+        scenario=make_scenario(years, traces),
+        horizon=jnp.asarray(ENDLESS, jnp.int32),
+    )
+
+
+def shielded_task(site: Site, task: TaskParams) -> ShieldedParams:
+    """Return the parameters of the same task behind the safety layer.
+
+    Raises:
+        InputError: A margin in the site file is wrong.
+    """
+    return ShieldedParams(task=task, safety=safety_model(site, task.limits))
+
+
+def named_controller(name: str, site: Site) -> Named:
+    """Return the controller of a name, or the policy of a folder.
+
+    Raises:
+        InputError: There is no such controller, or the policy cannot be used.
+    """
+    if name == START_RULE:
+        return Named(name, StartRule(feature_map(site)), True)
+    if name == "legacy":
+        return Named(name, Legacy(parse_operator(site)), False)
+    if name == "g36":
+        return Named(name, G36(parse_operator(site)), False)
+    return Named(name, named_policy(name, site), True)
+
+
+def named_policy(name: str, site: Site) -> LearnedPolicy:
+    """Return the shipped policy, or that of a folder.
+
+    Raises:
+        InputError: There is no such policy, or it cannot be used.
+    """
+    return load_policy(policy_folder(name), feature_map(site), FEATURE_NAMES)
+
+
+def policy_folder(name: str) -> Path:
+    """Return the folder of a policy by name, or the folder itself.
+
+    Raises:
+        InputError: There is none.
+    """
+    folder = Path(name)
+    if name == REFERENCE_POLICY:
+        shipped = resources.files("coolbound_controllers") / "policies" / name
+        folder = Path(str(shipped))
+    elif (folder / "policy" / MANIFEST).is_file():
+        folder = folder / "policy"
+    if folder.is_dir():
+        return folder
+    known = (*RULES, REFERENCE_POLICY)
+    raise InputError(
+        f"controller {name!r}: no such folder, expected one of {', '.join(known)} or "
+        f"the folder of a policy; did you mean {nearest(name, known)!r}?"
+    )

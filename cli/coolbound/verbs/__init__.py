@@ -1,0 +1,4 @@
+"""One module per verb, imported when its verb is asked for.
+
+Each has `run(options)`, which returns an `Answer`.
+"""

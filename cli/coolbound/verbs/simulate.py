@@ -1,0 +1,59 @@
+"""`coolbound simulate`: the log that an operator would have left."""
+
+from argparse import Namespace
+
+from coolbound.compose import named_controller
+from coolbound.console import Answer, progress_bar
+from coolbound_envs.load import load_trace
+from coolbound_envs.site import load_site
+from coolbound_envs.weather import load_weather
+from coolbound_shadow.log_types import local_text
+from coolbound_shadow.log_writer import write_log
+from coolbound_shadow.output import check_target, output_folder
+from coolbound_shadow.simulate import simulate_log
+
+MARKER = "log.parquet"
+"""A folder that holds this is an earlier result."""
+
+
+def run(options: Namespace) -> Answer:
+    """Write `log.parquet` and `log.csv`.
+
+    Raises:
+        InputError: Site, weather, load or folder cannot be used.
+    """
+    check_target(options.out, MARKER)
+    site = load_site(options.site)
+    operator = named_controller(options.operator, site).controller
+    weather, load = load_weather(options.weather), load_trace(options.load)
+    with progress_bar() as progress:
+        log = simulate_log(
+            site,
+            operator,
+            weather,
+            load,
+            options.start,
+            options.days,
+            options.seed,
+            progress,
+        )
+    with output_folder(options.out, MARKER) as folder:
+        names = [path.name for path in write_log(log, folder)]
+    start, end = (local_text(log.time_utc[i], log.offset[i]) for i in (0, log.rows - 1))
+    data = {
+        "schema": "coolbound.simulate/1",
+        "site": site.name,
+        "operator": options.operator,
+        "weather": weather.name,
+        "load": load.name,
+        "seed": options.seed,
+        "rows": log.rows,
+        "start": start,
+        "end": end,
+        "files": [str(options.out / name) for name in names],
+    }
+    text = (
+        f"{log.rows} rows of {options.operator} from {start} to {end} in "
+        f"{' and '.join(data['files'])}"
+    )
+    return Answer(data, text)

@@ -1,0 +1,83 @@
+"""How long a shadow run of a month takes, and how much memory: `bench shadow`."""
+
+import os
+import platform
+import resource
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from coolbound_controllers.legacy import Legacy
+from coolbound_controllers.operator_settings import parse_operator
+from coolbound_envs.load import load_trace
+from coolbound_envs.site import load_site
+from coolbound_envs.tables import InputError
+from coolbound_envs.types import Controller
+from coolbound_envs.weather import load_weather
+from coolbound_shadow.log_writer import write_log
+from coolbound_shadow.run import run_shadow
+from coolbound_shadow.simulate import simulate_log
+
+START_DAY = 90
+WEATHER = "frankfurt-2021"
+LOAD = "google2019"
+PACKAGES = ("coolbound", "jax", "jaxlib", "numpy", "cvxpy", "clarabel", "pyarrow")
+
+
+def measure_shadow(
+    days: int = 30, controller: Controller | None = None
+) -> dict[str, Any]:
+    """Return the cost of a shadow run, from reading the log to the last file.
+
+    The same run is made twice: the second is measured, what the first took
+    longer is compilation. The log is simulated beforehand.
+
+    Args:
+        days: Length of the log; 30 days are 8,640 decisions. [1]
+        controller: Shadowed in place of the policy that ships with the package.
+
+    Raises:
+        InputError: Fewer than one day is asked for.
+    """
+    if days < 1:
+        raise InputError(f"bench shadow: found {days} days, expected at least 1")
+    site = load_site()
+    operator = Legacy(parse_operator(site))
+    weather, load = load_weather(WEATHER), load_trace(LOAD)
+    log = simulate_log(site, operator, weather, load, START_DAY, days, 0)
+    times, summary = [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        path, _ = write_log(log, Path(folder))
+        for name in ("first", "second"):
+            begin = time.perf_counter()
+            out = Path(folder) / name
+            summary = run_shadow(site, path, None, out, controller=controller)
+            times.append(time.perf_counter() - begin)
+    return {
+        "decisions": summary["decisions"],
+        "seconds": round(times[1], 3),
+        "compile_s": round(max(times[0] - times[1], 0.0), 3),
+        "peak_mb": round(_peak_mb(), 1),
+        "days": days,
+        "machine": _machine(),
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+
+
+def _peak_mb() -> float:
+    """Return the most memory that the process has held [MB]."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts kilobytes, macOS bytes.
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "cpus": os.cpu_count(),
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,271 @@
+"""Row by row: what the policy proposed, and what the safety layer made of it.
+
+The operator's action was applied; nothing here goes anywhere but into the
+records. Each row is seen as it was then: the readings of its time, and around
+them the set-points that the operator had in force.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from coolbound_envs.limit_table import LIMIT_NAMES, LIMITS, TOLERANCE
+from coolbound_envs.spec import CHANNEL_NAMES, CHANNELS, channel_array
+from coolbound_envs.types import Controller
+from coolbound_safety.filter import SafetyFilter
+from coolbound_safety.judge import JUDGED_UNITS
+from coolbound_safety.margins import SafetyModel
+from coolbound_safety.types import Envelope, FilterResult, FilterStatus
+from coolbound_shadow.controller_calls import Progress, View
+from coolbound_shadow.envelopes import ARRAYS, build_envelopes, judge_actions
+from coolbound_shadow.log_types import Log
+from coolbound_shadow.proposals import Proposals, propose
+from coolbound_shadow.records import Decisions, beyond_dead_band
+from coolbound_shadow.replay_inputs import Inputs, replay_inputs
+from coolbound_shadow.summary import LimitReport, LimitValue, limit_value
+
+CONTROL_STEP_S = 300
+SIDES = ("operator", "proposed", "certified")
+
+CAPACITY = "CAPACITY_N1_POWER"
+INTERLOCK = "INTERLOCK"
+"""Machines and modes are locked as they are, since the load is not observable."""
+
+LIMIT_OF_BOUND = {
+    "supply_air_setpoint": ("SAT_BOX_RATE", "SAT_BOX_RATE"),
+    "crah_fan_speed": ("CRAH_FAN", "CRAH_FAN"),
+    "chw_supply_setpoint": ("CHWS_BOX", "CHWS_SLEW"),
+    "chw_pressure_setpoint": ("CHW_DP range", "CHW_DP rate"),
+    "cw_pump_speed": ("CT_CWP_RATE", "CT_CWP_RATE"),
+    "tower_fan_speed": ("CT_CWP_RATE", "CT_CWP_RATE"),
+    "chiller_demand": (CAPACITY, CAPACITY),
+    "economizer_demand": (CAPACITY, CAPACITY),
+}
+"""What a channel's range and its ramp stand for; pressure has no limit of its own."""
+
+DEAD_SHARES = channel_array("dead_band") / (
+    channel_array("upper") - channel_array("lower")
+)
+"""Dead bands as shares of the ranges, shape (10,). [1]"""
+
+PROGRESS_EVERY = 288
+"""Rows between two reports of progress. [1]"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """A controller that is shadowed. Static.
+
+    Attributes:
+        controller: Proposes actions.
+        name: What reports call it.
+        digest: SHA-256 that tells it apart, hexadecimal.
+        view: What it sees of the site's readings.
+    """
+
+    controller: Controller
+    name: str
+    digest: str
+    view: View
+
+
+@dataclasses.dataclass(frozen=True)
+class Replay:
+    """All that the rows of a log gave. Static.
+
+    Attributes:
+        decisions: One record per row.
+        limits: The 21 limits as each side met them.
+        inputs: What was known at each row.
+        latency: Time of each decision of the safety layer, shape (T,). [s]
+    """
+
+    decisions: Decisions
+    limits: tuple[LimitReport, ...]
+    inputs: Inputs
+    latency: np.ndarray
+
+
+def replay(
+    log: Log,
+    policy: Policy,
+    model: SafetyModel,
+    zone: str,
+    safety: SafetyFilter | None = None,
+    progress: Progress | None = None,
+) -> Replay:
+    """Return the decision of every row of a log.
+
+    Args:
+        log: The operator's log.
+        policy: What is shadowed.
+        model: Plant, limits and margins of the site.
+        zone: IANA name of the site's time zone.
+        safety: The filter; by default a fresh one.
+        progress: Told while rows are decided.
+    """
+    inputs = replay_inputs(log, zone)
+    proposals = propose(policy.controller, inputs, policy.view)
+    scale = log.step_s / CONTROL_STEP_S
+    envelopes = build_envelopes(inputs, proposals.action, model, scale)
+    results = _decide(envelopes, proposals, safety or SafetyFilter(), progress)
+    certified = np.stack([result.action for result in results])
+    actions = np.stack([log.applied, proposals.action, certified], axis=1)
+    values = judge_actions(inputs, actions, model, scale)
+    decisions = _records(log, policy, inputs, proposals, results, envelopes, values)
+    latency = np.asarray([result.timing_s for result in results])
+    return Replay(decisions, _limit_reports(values), inputs, latency)
+
+
+def _decide(
+    envelopes: Envelope,
+    proposals: Proposals,
+    safety: SafetyFilter,
+    progress: Progress | None,
+) -> list[FilterResult]:
+    rows, results = len(proposals.action), []
+    for row in range(rows):
+        arrays = {k: np.asarray(getattr(envelopes, k))[row] for k in ARRAYS}
+        envelope = Envelope(**arrays, names=envelopes.names)
+        results.append(safety.decide(envelope, proposals.action[row]))
+        if progress is not None and (row + 1) % PROGRESS_EVERY == 0:
+            progress("decide", row + 1, rows)
+    return results
+
+
+def _records(
+    log: Log,
+    policy: Policy,
+    inputs: Inputs,
+    proposals: Proposals,
+    results: list[FilterResult],
+    envelopes: Envelope,
+    values: np.ndarray,
+) -> Decisions:
+    certified = np.stack([result.action for result in results])
+    causes = _causes(results, certified, proposals.action, envelopes)
+    causes = _named_interlocks(causes, values)
+    reasons = [proposals.reason[i] or result.reason for i, result in enumerate(results)]
+    margins = {name: -values[:, 2, i] for i, name in enumerate(LIMIT_NAMES)}
+    return Decisions(
+        time_utc=log.time_utc,
+        offset=log.offset,
+        observed=log.values,
+        quality=log.quality,
+        applied=log.applied,
+        proposed=proposals.action,
+        certified=certified,
+        status=tuple(result.status.name for result in results),
+        rung=tuple(result.rung for result in results),
+        reason=tuple(reasons),
+        active=tuple(_active_text(result) for result in results),
+        limit=tuple(limit for limit, _ in causes),
+        kind=tuple(kind for _, kind in causes),
+        margins=margins,
+        extra={
+            "held_readings": np.sum(inputs.is_held, axis=1),
+            "is_previous_unknown": inputs.is_own,
+            "certificate_distance": np.asarray(
+                [result.certificate.distance for result in results]
+            ),
+            "is_certified": np.asarray(
+                [result.certificate.is_certified for result in results]
+            ),
+        },
+        policy_digest=policy.digest,
+    )
+
+
+def _active_text(result: FilterResult) -> str:
+    return "; ".join(f"{name}={margin:.4g}" for name, margin in result.active)
+
+
+def _causes(
+    results: list[FilterResult],
+    certified: np.ndarray,
+    proposed: np.ndarray,
+    envelopes: Envelope,
+) -> list[tuple[str, str]]:
+    """Return the limit that bound most and the kind of each intervention."""
+    moved = np.any(beyond_dead_band(certified, proposed), axis=1)
+    span = channel_array("upper") - channel_array("lower")
+    change = np.nan_to_num((certified - proposed) / span)
+    rows = np.asarray(envelopes.G)
+    causes = []
+    for i, result in enumerate(results):
+        if result.status == FilterStatus.FALLBACK:
+            causes.append(("", "fallback"))
+        elif moved[i]:
+            causes.append(_cause(result, change[i], rows[i], envelopes.names))
+        else:
+            causes.append(("", ""))
+    return causes
+
+
+def _named_interlocks(
+    causes: list[tuple[str, str]], values: np.ndarray
+) -> list[tuple[str, str]]:
+    """Name the interlock itself where the limit that it keeps is not observable."""
+    is_known = np.isfinite(values[:, 2, LIMIT_NAMES.index(CAPACITY)])
+    return [
+        (INTERLOCK, kind) if limit == CAPACITY and not is_known[i] else (limit, kind)
+        for i, (limit, kind) in enumerate(causes)
+    ]
+
+
+def _cause(
+    result: FilterResult, change: np.ndarray, rows: np.ndarray, names: tuple[str, ...]
+) -> tuple[str, str]:
+    """Return the limit that bound most, and "limit" or "ramp".
+
+    Rows come before interlocks and ranges, those before ramps; among equals the
+    one that moved the action most.
+    """
+    found = []
+    for name, _ in result.active:
+        if name in names:
+            size = abs(float(rows[names.index(name)] @ change))
+            found.append((2, size, name.partition(":")[0], "limit"))
+        else:
+            found.append(_bound_cause(name, change))
+    if not found:
+        return "", "limit"
+    _, _, limit, kind = max(found, key=lambda each: each[:2])
+    return limit, kind
+
+
+def _bound_cause(name: str, change: np.ndarray) -> tuple[int, float, str, str]:
+    place, _, channel = name.partition(":")
+    index = CHANNEL_NAMES.index(channel)
+    range_name, ramp_name = LIMIT_OF_BOUND[channel.partition("_hall")[0]]
+    size = abs(float(change[index]))
+    # A request has no ramp: what bounds it inside its range is an interlock.
+    if place == "ramp" and not CHANNELS[index].is_request:
+        return 0, size, ramp_name, "ramp"
+    # Rounded to whole machines the request is still the one that was made.
+    is_felt = size > DEAD_SHARES[index]
+    return (1 if is_felt else -1), size, range_name, "limit"
+
+
+def _limit_reports(values: np.ndarray) -> tuple[LimitReport, ...]:
+    return tuple(
+        LimitReport(
+            number=i + 1,
+            name=limit.name,
+            meaning=limit.title,
+            unit=JUDGED_UNITS[limit.name],
+            **{
+                side: limit_value(values[:, j, i], TOLERANCE)
+                for j, side in enumerate(SIDES)
+            },
+        )
+        for i, limit in enumerate(LIMITS)
+    )
+
+
+def by_side(limits: tuple[LimitReport, ...]) -> Mapping[str, Mapping[str, LimitValue]]:
+    """Return what each limit saw, by side and name, as the summary wants it."""
+    return {
+        side: {limit.name: getattr(limit, side) for limit in limits} for side in SIDES
+    }
