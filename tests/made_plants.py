@@ -1,5 +1,6 @@
 """The reference plant, made to run: shared by the tests of several layers."""
 
+import dataclasses
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ from coolbound_envs.interval import Summary, run_interval
 from coolbound_envs.limit_numbers import LimitValues, parse_limits
 from coolbound_envs.load import load_trace
 from coolbound_envs.scenario import HALL_LOAD, Place, make_scenario
-from coolbound_envs.settling import initial_action, initial_state
+from coolbound_envs.settling import initial_state
 from coolbound_envs.site import Site, load_site
 from coolbound_envs.spec import POINT_INDEX
 from coolbound_envs.state import Disturbance, PlantState
@@ -23,6 +24,14 @@ from coolbound_envs.weather import load_weather
 
 # supply air, CRAH fans, chilled water, pressure, pump, tower fan, machines, economizer
 NORMAL = (22.0, 22.0, 0.85, 0.85, 12.0, 80.0, 0.8, 0.6, 2.0, 0.0)
+
+
+CITIES = ("phoenix", "chicago")
+TASK = CoolingTask()
+
+# Compiled once for each batch size of the whole test run.
+start = jax.jit(TASK.start_at)
+step = jax.jit(TASK.step)
 
 
 @functools.cache
@@ -132,16 +141,19 @@ def held(
     return _holder(intervals)(fresh(acting), act, acting)
 
 
-def observed(count: int = 4, day: int = 180, **changes: float) -> Observation:
-    """Return what the instruments say of settled plants, some readings replaced."""
-    params = task_params("phoenix", "chicago", noise=0.0)
-    start = jax.jit(lambda k, p: CoolingTask(settle_steps=24).start_at(k, p, params))
-    seen, _ = start(jax.random.key(0), places(count, 2, day))
+@functools.cache
+def _settled() -> Observation:
+    params = task_params(*CITIES, noise=0.0)
+    seen, state = start(jax.random.key(0), places(4, 2, 180), params)
+    for k in range(24):
+        seen, state, *_ = step(jax.random.key(k), state, state.applied, params)
+    return seen
+
+
+def observed(**changes: float) -> Observation:
+    """Return what the instruments say of four plants, some readings replaced."""
+    seen = _settled()
     value = np.array(seen.value)
     for name, reading in changes.items():
         value[:, POINT_INDEX[name]] = reading
-    return seen.replace(value=jnp.asarray(value))
-
-
-def start_action_of(acting: Disturbance) -> Action:
-    return initial_action(acting, ())
+    return dataclasses.replace(seen, value=jnp.asarray(value))

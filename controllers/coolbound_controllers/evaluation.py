@@ -16,7 +16,7 @@ import numpy as np
 from coolbound_controllers.cooling_task import BatchedEnvironment
 from coolbound_envs.constants import EVAPORATION_HEAT
 from coolbound_envs.interval import CONTROL_INTERVAL
-from coolbound_envs.limits import LIMIT_NAMES, TOLERANCE
+from coolbound_envs.limit_table import LIMIT_NAMES, TOLERANCE
 from coolbound_envs.types import Controller, Observation
 
 CHUNK = 2016

@@ -46,22 +46,22 @@ class Hyperparameters:
     """
 
     seed: int = 0
-    total_steps: int = 2_000_000
-    envs: int = 256
-    steps: int = 64
+    total_steps: int = 40_000_000
+    envs: int = 512
+    steps: int = 32
     epochs: int = 4
     minibatches: int = 8
-    learning_rate: float = 3e-4
+    learning_rate: float = 6e-4
     critic_learning_rate: float = 1e-3
-    final_rate: float = 1.0
-    gamma: float = 0.99
-    gae_lambda: float = 0.95
+    final_rate: float = 0.02
+    gamma: float = 0.9
+    gae_lambda: float = 0.9
     clip: float = 0.2
     entropy: float = 0.0
     gradient_norm: float = 0.5
     actor_hidden: tuple[int, ...] = (64, 64)
     critic_hidden: tuple[int, ...] = (64, 64)
-    log_std: float = -1.0
+    log_std: float = -2.5
     proportional: tuple[float, ...] = (0.05,)
     integral: tuple[float, ...] = (0.03,)
     derivative: tuple[float, ...] = (0.0,)
@@ -69,7 +69,7 @@ class Hyperparameters:
     error_smoothing: float = 0.8
     cost_smoothing: float = 0.8
     delay: int = 1
-    checkpoint_every: int = 10
+    checkpoint_every: int = 50
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot train.

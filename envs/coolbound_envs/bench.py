@@ -100,7 +100,8 @@ def _run(
         )
         used = (
             jnp.sum(jnp.nan_to_num(observation.value), axis=-1),
-            jnp.sum(observation.age + observation.quality, axis=-1),
+            jnp.sum(observation.age, axis=-1),
+            jnp.sum(observation.quality.astype(jnp.float32), axis=-1),
             jnp.sum(info["limits"], axis=-1),
             jnp.sum(info["costs"], axis=-1),
             sum(info["power"].values()),

@@ -57,9 +57,10 @@ class Summary:
 def pump_speed_floor(commanded: Scalar, params: PlantParams) -> Scalar:
     """Return the condenser-pump speed that the running machines need [1].
 
-    The BAS keeps it whatever is asked: half the design flow of each machine.
+    The BAS keeps it whatever is asked: a share of each machine's design flow.
     """
-    needed = 0.5 * params.chiller.condenser_flow * commanded
+    chiller = params.chiller
+    needed = chiller.condenser_flow_min * chiller.condenser_flow * commanded
     return needed / params.condenser.design_flow
 
 

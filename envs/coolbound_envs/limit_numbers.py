@@ -73,7 +73,7 @@ class LimitValues:
 
 
 # field: limit, key in the site file, unit, least, most, reference value
-_FIELDS: Final[dict[str, tuple[str, str, str, float, float, float]]] = {
+FIELDS: Final[dict[str, tuple[str, str, str, float, float, float]]] = {
     "inlet_max": ("CA_T_MAX", "value", "degC", 20.0, 45.0, 27.0),
     "inlet_min": ("CA_T_MIN", "value", "degC", 5.0, 25.0, 18.0),
     "inlet_change": ("CA_ROC", "value", "delta_degC", 1.0, 20.0, 5.0),
@@ -121,7 +121,7 @@ def parse_limits(root: Table, feeder_power: float) -> LimitValues:
         name: section.table(name) if section.has(name) else Table({}, section.where)
         for name in LIMIT_NAMES
     }
-    numbers = {field: _read(tables[row[0]], *row[1:]) for field, row in _FIELDS.items()}
+    numbers = {field: _read(tables[row[0]], *row[1:]) for field, row in FIELDS.items()}
     is_on = [tables[name].boolean("on", default=True) for name in LIMIT_NAMES]
     for name in LIMIT_NAMES:
         # The safety layer reads its margins from the same table.

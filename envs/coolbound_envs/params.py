@@ -104,6 +104,7 @@ class ChillerParams:
         evaporator_flow_min: Lowest flow, share of design. [1]
         evaporator_flow_max: Highest flow, share of design. [1]
         condenser_flow: Design condenser-water flow. [kg/s]
+        condenser_flow_min: The BAS keeps this share of it. [1]
         ramp: Growth of available capacity after a start. [1/s]
         start_time: From start command to first cooling. [s]
         load_min: The economizer leaves this share of load to a machine. [1]
@@ -116,6 +117,7 @@ class ChillerParams:
     evaporator_flow_min: Scalar
     evaporator_flow_max: Scalar
     condenser_flow: Scalar
+    condenser_flow_min: Scalar
     ramp: Scalar
     start_time: Scalar
     load_min: Scalar

@@ -122,6 +122,7 @@ def _parse_chiller(table: Table) -> ChillerParams:
         evaporator_flow_min=_number(table.number("evaporator_flow_min", 0.2, 0.9)),
         evaporator_flow_max=_number(table.number("evaporator_flow_max", 1.0, 2.0)),
         condenser_flow=_number(table.quantity("condenser_flow", "kg/s", 0.5, 1e4)),
+        condenser_flow_min=_number(table.number("condenser_flow_min", 0.2, 0.9)),
         ramp=_number(table.quantity("ramp", "1/s", 1e-4, 0.1)),
         start_time=_number(table.quantity("start_time", "s", 10.0, 1800.0)),
         load_min=_number(table.number("load_min", 0.05, 0.6)),

@@ -46,7 +46,7 @@ ROW_NAMES = (
 )
 """Names of the rows: the limit, and after a colon its place."""
 
-_PRICES = (*(1000.0,) * (len(_HALL_ROWS) * HALLS + 1), *(100.0,) * 5)
+ROW_PRICES = (*(1000.0,) * (len(_HALL_ROWS) * HALLS + 1), *(100.0,) * 5)
 _PRIORITIES = (*(1,) * (len(_HALL_ROWS) * HALLS + 1), *(2,) * 5)
 
 _BACKUP = (22.0, 22.0, 1.0, 1.0, 11.0, 120.0, 1.0, 0.8, 2.0, 0.0)
@@ -231,7 +231,7 @@ def build_envelope(
         upper=unit(upper),
         G=rows,
         h=sides,
-        price=jnp.asarray(_PRICES, jnp.float32),
+        price=jnp.asarray(ROW_PRICES, jnp.float32),
         scale=scale,
         priority=jnp.asarray(_PRIORITIES, jnp.int32),
         held=unit(previous),

@@ -225,7 +225,7 @@ def _values_table() -> str:
     rows = []
     for number, limit in enumerate(LIMITS, start=1):
         parts = (
-            _numbers(values, limit_numbers._FIELDS, limit.name),
+            _numbers(values, limit_numbers.FIELDS, limit.name),
             _channels(limit.name),
         )
         rows.append(
@@ -235,7 +235,7 @@ def _values_table() -> str:
                 limit.title,
                 limit.unit,
                 "; ".join(part for part in parts if part),
-                _numbers(kept, margins._FIELDS, limit.name) or "none",
+                _numbers(kept, margins.FIELDS, limit.name) or "none",
                 limit.group or "none",
             )
         )
@@ -265,7 +265,7 @@ def _judged(limit: LimitSpec) -> str:
 
 def page() -> str:
     """Return the whole page as Markdown."""
-    prices = sorted(set(envelope._PRICES), reverse=True)
+    prices = sorted(set(envelope.ROW_PRICES), reverse=True)
     kept = [(x.name, _kept_by(x), TRUE_STATE[x.name], _judged(x)) for x in LIMITS]
     waits = [(x.name, WAITING[x.name]) for x in LIMITS if x.name in WAITING]
     parts = (

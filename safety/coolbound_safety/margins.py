@@ -43,7 +43,7 @@ class Margins:
 
 
 # field: limit, key, unit, most, reference value
-_FIELDS: Final[dict[str, tuple[str, str, str, float, float]]] = {
+FIELDS: Final[dict[str, tuple[str, str, str, float, float]]] = {
     "inlet_max": ("CA_T_MAX", "margin", "delta_degC", 5.0, 0.8),
     "inlet_min": ("CA_T_MIN", "margin", "delta_degC", 5.0, 0.4),
     "load_growth": ("AIRFLOW_RATIO", "margin", "", 0.6, 0.15),
@@ -51,7 +51,7 @@ _FIELDS: Final[dict[str, tuple[str, str, str, float, float]]] = {
     "valve": ("CHW_DP_MIN", "margin", "", 0.3, 0.03),
     "coil": ("CHW_DP_MIN", "coil_margin", "", 0.5, 0.05),
     "tower_water": ("ECWT_MIN", "margin", "delta_degC", 5.0, 0.6),
-    "condenser_water": ("ECWT_CWRT_MAX", "margin", "delta_degC", 5.0, 0.7),
+    "condenser_water": ("ECWT_CWRT_MAX", "margin", "delta_degC", 5.0, 1.0),
     "lift": ("LIFT_MIN", "margin", "delta_degC", 5.0, 1.0),
     "surge": ("SURGE_LINE", "margin", "delta_degC", 5.0, 1.5),
 }
@@ -74,7 +74,7 @@ def parse_margins(root: Table) -> Margins:
             limit that has none.
     """
     section = root.table("limits") if root.has("limits") else Table({}, root.where)
-    with_margin = {row[0] for row in _FIELDS.values()}
+    with_margin = {row[0] for row in FIELDS.values()}
     for name in LIMIT_NAMES:
         has_margin = section.has(name) and section.table(name).has("margin")
         if has_margin and name not in with_margin:
@@ -83,7 +83,7 @@ def parse_margins(root: Table) -> Margins:
                 "this limit is kept exactly; remove it"
             )
     numbers = {}
-    for field, (limit, key, unit, most, default) in _FIELDS.items():
+    for field, (limit, key, unit, most, default) in FIELDS.items():
         table = section.table(limit) if section.has(limit) else Table({}, root.where)
         if unit:
             numbers[field] = table.quantity(key, unit, 0.0, most, default)
@@ -106,4 +106,27 @@ def safety_model(site: Site, limits: LimitValues) -> SafetyModel:
             f"{site.path}: limits.CA_T_MAX and CA_T_MIN leave {float(room):g} K "
             "between their margins, expected more than 1 K; widen them"
         )
+    _check_controls(site, limits)
     return SafetyModel(plant=site.plant, limits=limits, margins=margins)
+
+
+def _check_controls(site: Site, limits: LimitValues) -> None:
+    """Refuse limits that the plant's own controls cannot keep.
+
+    Evaporator and condenser flows are held by bypass and pump floor of the
+    BAS; a limit beyond their set-points would be broken by design.
+    """
+    chiller = site.plant.chiller
+    pairs = (
+        ("EVAP_FLOW_MIN", limits.evaporator_flow_min, chiller.evaporator_flow_min, 1),
+        ("EVAP_FLOW_MAX", limits.evaporator_flow_max, chiller.evaporator_flow_max, -1),
+        ("CW_FLOW_MIN", limits.cw_flow_min, chiller.condenser_flow_min, 1),
+    )
+    for name, limit, control, sign in pairs:
+        if sign * (float(limit) - float(control)) > 1e-6:
+            side = "at most" if sign > 0 else "at least"
+            raise InputError(
+                f"{site.path}: limits.{name}.value: found {float(limit):g}, expected "
+                f"{side} {float(control):g}, which the plant's own controls keep; "
+                "change the limit or [equipment.chiller]"
+            )

@@ -12,7 +12,7 @@ from coolbound_shadow.records import KINDS, Decisions, intervention_mask
 
 @dataclasses.dataclass(frozen=True)
 class InterventionEvent:
-    """Consecutive steps at which certified differs from proposed. Static.
+    """Consecutive steps of one kind at which certified differs from proposed. Static.
 
     Attributes:
         start: End of the first step, UTC epoch. [s]
@@ -21,7 +21,7 @@ class InterventionEvent:
         steps: Steps in the event. [1]
         limit: The limit that bound in most of its steps; empty for none.
         limits: All limits that bound, most frequent first.
-        kind: The most serious of `KINDS` among its steps.
+        kind: One of `KINDS`, that of all its steps.
         reason: Why a fallback was taken; empty for none.
         changes: Certified minus proposed at its largest, by channel, shape
             (10,). [each channel's unit]
@@ -43,7 +43,9 @@ class InterventionEvent:
 def intervention_events(decisions: Decisions, step_s: int) -> list[InterventionEvent]:
     """Return the events, most serious first.
 
-    A gap in the log ends an event: nobody knows what happened meanwhile.
+    Steps of different kinds are different events: a policy that a ramp slows all
+    day is not one with the limit that it met at noon. A gap in the log ends an
+    event: nobody knows what happened meanwhile.
 
     Args:
         decisions: The run.
@@ -53,7 +55,9 @@ def intervention_events(decisions: Decisions, step_s: int) -> list[InterventionE
     if len(steps) == 0:
         return []
     gap = np.diff(decisions.time_utc[steps]) > 1.5 * step_s
-    breaks = np.flatnonzero((np.diff(steps) > 1) | gap) + 1
+    kinds = np.asarray(decisions.kind)[steps]
+    is_other = kinds[1:] != kinds[:-1]
+    breaks = np.flatnonzero((np.diff(steps) > 1) | gap | is_other) + 1
     groups = np.split(steps, breaks)
     return rank([_event(decisions, group, step_s) for group in groups])
 
@@ -84,7 +88,7 @@ def _event(decisions: Decisions, group: np.ndarray, step_s: int) -> Intervention
         steps=len(steps),
         limit=names[0] if names else "",
         limits=names,
-        kind=max((decisions.kind[i] for i in steps), key=_seriousness),
+        kind=decisions.kind[first],
         reason=next((decisions.reason[i] for i in steps if decisions.reason[i]), ""),
         changes=changes,
         size=size,

@@ -66,11 +66,21 @@ def _act(
 
     def step(memory: Any, row: Observation) -> tuple[Any, jax.Array]:
         one = jax.tree.map(lambda x: x[None], row)
-        action, memory = controller.act(key, memory, one)
-        return memory, action_to_vector(action)[0]
+        action, after = controller.act(key, memory, one)
+        return _remembered(memory, after), action_to_vector(action)[0]
 
     memory, actions = jax.lax.scan(step, memory, seen)
     return actions, memory
+
+
+def _remembered(before: Any, after: Any) -> Any:
+    """Return the memory after a row; what is no number in it leaves it as it was."""
+
+    def keep(old: jax.Array, new: jax.Array) -> jax.Array:
+        is_float = jnp.issubdtype(new.dtype, jnp.floating)
+        return jnp.where(jnp.isfinite(new), new, old) if is_float else new
+
+    return jax.tree.map(keep, before, after)
 
 
 def propose(

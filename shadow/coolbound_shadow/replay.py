@@ -11,7 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from coolbound_envs.limit_table import LIMIT_NAMES, LIMITS, TOLERANCE
-from coolbound_envs.spec import CHANNEL_NAMES, CHANNELS, channel_array
+from coolbound_envs.limits import SETTLING
+from coolbound_envs.spec import CHANNEL_NAMES, CHANNELS, POINT_INDEX, channel_array
 from coolbound_envs.types import Controller
 from coolbound_safety.filter import SafetyFilter
 from coolbound_safety.judge import JUDGED_UNITS
@@ -48,6 +49,10 @@ DEAD_SHARES = channel_array("dead_band") / (
     channel_array("upper") - channel_array("lower")
 )
 """Dead bands as shares of the ranges, shape (10,). [1]"""
+
+MODES = ("chillers_running", "chillers_starting", "economizer_running")
+WAITING = ("EVAP_FLOW_MIN", "LIFT_MIN", "SURGE_LINE")
+"""Limits that are not watched while the plant settles."""
 
 PROGRESS_EVERY = 288
 """Rows between two reports of progress. [1]"""
@@ -113,9 +118,28 @@ def replay(
     certified = np.stack([result.action for result in results])
     actions = np.stack([log.applied, proposals.action, certified], axis=1)
     values = judge_actions(inputs, actions, model, scale)
+    values = _settled_only(values, inputs, log.time_utc)
     decisions = _records(log, policy, inputs, proposals, results, envelopes, values)
     latency = np.asarray([result.timing_s for result in results])
     return Replay(decisions, _limit_reports(values), inputs, latency)
+
+
+def _settled_only(values: np.ndarray, inputs: Inputs, time: np.ndarray) -> np.ndarray:
+    """Return values without those of limits that wait for the plant to settle.
+
+    As on the true state, flow, lift and surge are not watched until 15 min and one
+    interval after machines or mode have changed; before, they are not observable.
+    """
+    modes = np.nan_to_num(inputs.value[:, [POINT_INDEX[name] for name in MODES]])
+    changed = np.any(modes[1:] != modes[:-1], axis=1)
+    at = np.concatenate([[False], changed])
+    latest = np.maximum.accumulate(np.where(at, np.arange(len(at)), -1))
+    since = np.where(latest >= 0, time - time[np.maximum(latest, 0)], np.inf)
+    waits = since < SETTLING + CONTROL_STEP_S
+    found = values.copy()
+    for name in WAITING:
+        found[waits, :, LIMIT_NAMES.index(name)] = np.nan
+    return found
 
 
 def _decide(

@@ -91,6 +91,7 @@ def _context(data: ReportData) -> dict[str, object]:
     decisions = data.decisions
     mask = intervention_mask(decisions)
     time_local = decisions.time_utc + decisions.offset
+    stopped = mask & (np.asarray(decisions.kind) != "ramp")
     summary = intervention_summary(decisions)
     violated = rows.most_violated(data.limits)
     return {
@@ -102,7 +103,8 @@ def _context(data: ReportData) -> dict[str, object]:
         "slowed": _share(summary, decisions.rows, ("ramp",)),
         "kinds": _kinds(summary, decisions.rows),
         "by_limit": _limit_bars(summary, decisions.rows),
-        "calendar": _calendar(time_local, mask, data.log),
+        "calendar": _calendar(time_local, stopped, data.log),
+        "stopped_steps": int(np.sum(stopped)),
         "channels": rows.channel_rows(decisions),
         "limits": [rows.limit_row(limit) for limit in data.limits],
         "violated": [rows.limit_row(x) for x in violated[:VIOLATED_SHOWN]],
@@ -154,7 +156,7 @@ def _limit_bars(found: Interventions, steps: int) -> Markup:
 def _calendar(time_local: np.ndarray, mask: np.ndarray, log: LogFacts) -> Markup:
     hours = ((time_local - log.step_s) % 86400) // 3600
     busiest = np.bincount(hours[mask].astype(int), minlength=24)
-    label = f"When the safety layer intervened, by local day and hour: {mask.sum()} of "
+    label = f"When a limit stood in the way, by local day and hour: {mask.sum()} of "
     label += f"{len(mask)} steps"
     if np.any(mask):
         label += f", most in the hour from {int(np.argmax(busiest)):02d}:00"

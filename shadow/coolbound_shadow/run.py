@@ -20,6 +20,7 @@ from coolbound_shadow.controller_calls import Progress, plain_view
 from coolbound_shadow.events import intervention_events
 from coolbound_shadow.ingest import read_log
 from coolbound_shadow.log_types import Log, log_facts
+from coolbound_shadow.notes import model_notes, replay_notes
 from coolbound_shadow.output import check_target, output_folder, write_json
 from coolbound_shadow.points import parse_point_map
 from coolbound_shadow.policies import embedded_policy, read_policy, wrap_controller
@@ -133,7 +134,7 @@ def shadow(
         twin=twin,
         replay_error=replay_error(given, again.action),
         writes_attempted=writes.attempts,
-        notes=(*notes, *_replay_notes(found, log)),
+        notes=(*notes, *replay_notes(found, log)),
     )
 
 
@@ -173,23 +174,6 @@ def first_rows(log: Log, limit: int | None) -> Log:
         )
     rows = ("time_utc", "offset", "values", "quality", "applied")
     return dataclasses.replace(log, **{k: getattr(log, k)[:limit] for k in rows})
-
-
-def _replay_notes(found: Replay, log: Log) -> tuple[str, ...]:
-    notes = []
-    own = int(np.sum(found.inputs.is_own))
-    held = int(np.sum(found.inputs.is_held))
-    if held:
-        notes.append(
-            f"{held:,} missing readings were held from a row before, 10 min at most."
-        )
-    if own > 1:
-        notes.append(
-            f"{own:,} rows follow a gap: their own set-points stand for those before."
-        )
-    if log.step_s != 300:
-        notes.append(f"The log steps {log.step_s} s: ramps per 300 s are scaled to it.")
-    return tuple(notes)
 
 
 def summarise(run: ShadowRun, seconds: float) -> dict[str, object]:
@@ -270,7 +254,7 @@ def report_data(run: ShadowRun, digest: str) -> ReportData:
             "decisions.parquet, sha256": digest,
         },
         model_limits=run.twin.limits,
-        model_notes=_model_notes(run.twin),
+        model_notes=model_notes(run.twin),
         null_basis=run.twin.null_basis,
         statuses=_statuses(run.replay),
     )
@@ -279,26 +263,3 @@ def report_data(run: ShadowRun, digest: str) -> ReportData:
 def _statuses(found: Replay) -> tuple[tuple[str, int], ...]:
     names = found.decisions.status
     return tuple((ADVICE[s], names.count(s.name)) for s in FilterStatus)
-
-
-def _model_notes(twin: Twin) -> tuple[str, ...]:
-    if not twin.operator:
-        return ()
-    notes = [f"The operator in the model: {twin.operator}."]
-    if twin.replay_percent is not None:
-        notes.append(
-            "The operator in the policy's place differs from itself by "
-            f"{twin.replay_percent:g} % of the energy (must be exactly 0)."
-        )
-    if twin.limits:
-        notes.append(
-            f"At the end the policy's plant holds {twin.stored_heat_percent:+.3f} % of "
-            "the operator's facility energy more heat in servers, structure and "
-            "water; it is not corrected for."
-        )
-    if any(twin.trips):
-        notes.append(
-            f"Servers were too hot to run in {twin.trips[0]:,} steps of the operator "
-            f"and {twin.trips[1]:,} of the policy."
-        )
-    return tuple(notes)

@@ -76,6 +76,16 @@ def test_a_gap_in_the_log_ends_an_event() -> None:
     assert [e.steps for e in events] == [2, 1]
 
 
+def test_a_ramp_that_binds_all_day_does_not_swallow_a_limit() -> None:
+    decisions = changed([5], "limit", base=changed([3, 4, 5, 6], "ramp"))
+    events = intervention_events(decisions, 300)
+    assert sorted((e.kind, e.steps) for e in events) == [
+        ("limit", 1),
+        ("ramp", 1),
+        ("ramp", 2),
+    ]
+
+
 def test_a_change_within_the_dead_band_is_no_intervention() -> None:
     band = channel_array("dead_band")[CHWS]
     assert not intervention_events(changed([3], "ramp", by=float(band)), 300)

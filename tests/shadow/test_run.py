@@ -1,0 +1,146 @@
+"""The whole run: a log in, three files out, the same ones every time."""
+
+import json
+import os
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from start_rule import StartRule
+
+import coolbound_shadow
+from coolbound_envs.features import feature_map
+from coolbound_envs.site import Site, load_site
+from coolbound_envs.tables import InputError
+from coolbound_shadow.records import read_decisions
+from coolbound_shadow.run import load_log, reference_log, run_shadow
+from coolbound_shadow.writes import WriteCounter
+
+PACKAGE = Path(coolbound_shadow.__file__).parent
+
+
+def test_a_run_leaves_three_files_that_agree(
+    shadowed: tuple[dict[str, Any], Path],
+) -> None:
+    summary, out = shadowed
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["decisions.parquet", "report.html", "summary.json"]
+    assert json.loads((out / "summary.json").read_text()) == summary
+    decisions = read_decisions(out / "decisions.parquet")
+    assert decisions.rows == summary["decisions"] == summary["log"]["rows"]
+    assert np.all(np.isfinite(decisions.certified))
+    assert summary["writes_attempted"] == 0
+    assert summary["replay_test"] == {"actions": 0.0, "energy_percent": 0.0}
+    kinds = summary["interventions"]["by_kind"]
+    assert sum(kinds.values()) == summary["interventions"]["count"]
+
+
+def test_the_same_input_gives_the_same_bytes(
+    shadowed: tuple[dict[str, Any], Path],
+    site: Site,
+    log_file: Path,
+    start_rule: Any,
+    tmp_path: Path,
+) -> None:
+    run_shadow(site, log_file, None, tmp_path / "again", controller=start_rule)
+    for name in ("decisions.parquet", "report.html"):
+        assert (tmp_path / "again" / name).read_bytes() == (
+            shadowed[1] / name
+        ).read_bytes()
+
+
+def test_the_report_never_claims_what_only_a_trial_can_show(
+    shadowed: tuple[dict[str, Any], Path],
+) -> None:
+    page = (shadowed[1] / "report.html").read_text(encoding="utf-8")
+    assert not re.search(r"\bsav(ing|ings|ed|es|e)\b", page, re.I)
+    assert "In the model, on the true state" in page
+    assert len(page.encode()) < 2_000_000
+
+
+@pytest.mark.parametrize("name", ["cut.parquet", "text.csv", "absent.parquet"])
+def test_a_corrupt_log_leaves_no_folder(
+    name: str, site: Site, log_file: Path, start_rule: Any, tmp_path: Path
+) -> None:
+    if name != "absent.parquet":
+        (tmp_path / name).write_bytes(log_file.read_bytes()[:2000])
+    out = tmp_path / "out"
+    with pytest.raises(InputError):
+        run_shadow(site, tmp_path / name, None, out, controller=start_rule)
+    assert not out.exists()
+    assert list(tmp_path.glob(".out*")) == []
+
+
+def test_a_folder_that_is_no_policy_leaves_no_folder(
+    site: Site, log_file: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "policy").mkdir()
+    with pytest.raises(InputError, match=r"manifest\.json"):
+        run_shadow(site, log_file, tmp_path / "policy", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_crash_in_the_middle_leaves_an_earlier_result_as_it_was(
+    shadowed: tuple[dict[str, Any], Path],
+    site: Site,
+    log_file: Path,
+    start_rule: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = shadowed[1]
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def fail(_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("coolbound_shadow.run.render_report", fail)
+    with pytest.raises(KeyboardInterrupt):
+        run_shadow(site, log_file, None, out, controller=start_rule)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_what_would_leave_the_process_is_counted() -> None:
+    with WriteCounter() as writes, socket.socket() as way_out:
+        way_out.bind(("127.0.0.1", 0))
+    assert writes.attempts == 1
+
+
+def test_the_log_that_ships_is_four_weeks_of_all_points(site: Site) -> None:
+    log = load_log(site, None)
+    assert reference_log().stat().st_size < 1_500_000
+    assert 8000 < log.rows <= 8064
+    assert len(log.observable) == 45
+
+
+def test_a_site_with_a_point_map_needs_its_own_log() -> None:
+    plant = load_site(PACKAGE / "sites" / "december_plant.toml")
+    with pytest.raises(InputError, match="give it with --log"):
+        load_log(plant, None)
+
+
+def test_a_real_log_runs_from_end_to_end(tmp_path: Path) -> None:
+    default = Path(__file__).parents[3] / "shared" / "data" / "operator_logs"
+    folder = Path(os.environ.get("COOLBOUND_OPERATOR_LOGS", default))
+    path = folder / "TableData23_12.csv"
+    if not path.is_file():
+        pytest.skip(
+            "the December plant log is not part of the repository; set "
+            "COOLBOUND_OPERATOR_LOGS to its folder"
+        )
+    plant = load_site(PACKAGE / "sites" / "december_plant.toml")
+    rule = StartRule(feature_map(plant))
+    summary: Any = run_shadow(
+        plant, path, None, tmp_path / "out", step_limit=400, controller=rule
+    )
+    assert summary["decisions"] == 400
+    certified = read_decisions(tmp_path / "out" / "decisions.parquet").certified
+    assert np.all(np.isfinite(certified))
+    limits = summary["limit_values"]["certified"]
+    assert not limits["CA_T_MAX"]["observable"]
+    assert not limits["LIFT_MIN"]["observable"]
+    assert limits["EVAP_FLOW_MIN"]["observable"]
+    assert any("23 assumed points" in note for note in summary["notes"])
+    assert summary["modelled_potential"]["refused"]
