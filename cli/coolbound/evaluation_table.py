@@ -31,7 +31,8 @@ def evaluation_table(data: Mapping[str, Any]) -> str:
         f"All of {', '.join(data['weather'])}:",
         _table(data, data["baseline"]),
     ]
-    for name, city in data["cities"].items():
+    cities = data["cities"] if len(data["cities"]) > 1 else {}
+    for name, city in cities.items():
         parts += [f"{name}:", _table(city, data["baseline"])]
     return "\n\n".join([*parts, _violations(data)])
 

@@ -31,7 +31,8 @@ def training_view(
         return
     begun: list[float] = []
 
-    with Live(console=Console(stderr=True), transient=True) as live:
+    waiting = Text("compiling the first update: a minute, less from the cache")
+    with Live(waiting, console=Console(stderr=True), transient=True) as live:
 
         def show(row: Row) -> None:
             # The clock starts with the first update: compilation is over then.
@@ -58,10 +59,10 @@ def _panel(row: Row, limits: Mapping[str, float], left: float | None) -> Group:
         style = "red" if cost > limit else ""
         price = f"{row[f'multiplier_{name}']:.3f}"
         costs.add_row(name, Text(f"{cost:.4f}", style), f"{limit:.4f}", price)
-    bar = ProgressBar(total=row["updates"], completed=row["update"], width=50)
-    return Group(
-        f"update {row['update']:,.0f} of {row['updates']:,.0f}", bar, figures, costs
-    )
+    bar = Table.grid()
+    bar.add_row(ProgressBar(total=row["updates"], completed=row["update"], width=50))
+    title = f"update {row['update']:,.0f} of {row['updates']:,.0f}"
+    return Group(title, bar, figures, costs)
 
 
 def _duration(seconds: float | None) -> str:

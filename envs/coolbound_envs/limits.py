@@ -170,12 +170,11 @@ def _condenser(
 def _tower_and_pump(moment: Moment, params: PlantParams) -> jax.Array:
     """CT_CWP_RATE: ranges and rates.
 
-    A flow floor outranks the pump's rate, which counts from the speed that the
-    BAS has kept for the machines commanded before.
+    A flow floor outranks the pump's rate: upwards it counts from the speed that
+    the BAS has kept for the machines commanded before.
     """
     now, last = moment.action, moment.previous
     floor = pump_speed_floor(moment.before.sequencer.commanded_count, params)
-    last_pump = jnp.maximum(last.cw_pump_speed, floor)
     fan, pump = now.tower_fan_speed, now.cw_pump_speed
     is_off = fan < 1e-4
     gap = jnp.where(is_off, 0.0, 0.2 - fan)
@@ -184,7 +183,10 @@ def _tower_and_pump(moment: Moment, params: PlantParams) -> jax.Array:
         jnp.maximum(fan, last.tower_fan_speed) <= 0.2 + 1e-4
     )
     rate = jnp.where(is_switch, -1.0, _rate(fan, last.tower_fan_speed, 7))
-    pump_row = jnp.maximum(_box(pump, 6), _rate(pump, last_pump, 6))
+    fall = last.cw_pump_speed - pump
+    rise = pump - jnp.maximum(last.cw_pump_speed, floor)
+    pump_rate = jnp.maximum(rise, fall) - CHANNELS[6].ramp
+    pump_row = jnp.maximum(_box(pump, 6), pump_rate)
     return jnp.maximum(jnp.maximum(gap, jnp.maximum(rate, fan - 1.0)), pump_row)
 
 

@@ -96,10 +96,13 @@ def _actuators(
     is_switch = (is_off | (last_fan < 1e-4)) & (jnp.maximum(fan, last_fan) <= 0.2001)
     fan_rate = jnp.abs(fan - last_fan) - CHANNELS[7].ramp * ramp_scale
     fan_gap = jnp.where(is_off, 0.0, 0.2 - fan)
-    tower = jnp.maximum(fan_gap, jnp.where(is_switch, -1.0, fan_rate))
+    fan_box = jnp.maximum(fan_gap, fan - CHANNELS[7].upper)
+    tower = jnp.maximum(fan_box, jnp.where(is_switch, -1.0, fan_rate))
     floor = pump_speed_floor(jnp.nan_to_num(now.chillers, nan=0.0), model.plant)
-    last_pump = jnp.maximum(last.cw_pump_speed, floor)
-    pump = _over(act.cw_pump_speed, last_pump, 6, ramp_scale)
+    speed, last_speed = act.cw_pump_speed, last.cw_pump_speed
+    # A flow floor outranks the rate: the pumps already run at it.
+    from_floor = jnp.clip(speed, last_speed, jnp.maximum(last_speed, floor))
+    pump = _over(speed, from_floor, 6, ramp_scale)
     return {
         "CRAH_FAN": _over(act.crah_fan_speed, last.crah_fan_speed, 2, ramp_scale),
         "SAT_BOX_RATE": _over(

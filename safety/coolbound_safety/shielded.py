@@ -89,10 +89,11 @@ class ShieldedTask:
         """Project the proposed actions, apply the answer, run one interval.
 
         `info` gains `proposed`, `certified` (B, 10) in physical units,
-        `proposed_limits`, h of the 21 limits that the proposal would lead to
-        (B, 21), NaN where not observable, `correction`, their distance in unit coordinates [1], `intervention`,
-        1 where they differ beyond the dead band [1], `slack`, the worst slack
-        of any row [1], and `is_flagged`, 1 where the kernel fell back [1].
+        `proposed_limits` (B, 21), h that the proposal would lead to, NaN where
+        not observable, `correction`, the distance of proposed and certified in
+        unit coordinates [1], `intervention`, 1 where they differ beyond the dead
+        band [1], `slack`, the worst slack of any row [1], `is_flagged`, 1 where
+        the kernel fell back [1], and `envelope`, what was projected onto.
         """
         proposed = action_to_vector(action)
         applied, projection, envelopes = shield(

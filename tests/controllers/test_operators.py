@@ -5,6 +5,7 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from made_plants import observed, places, site, task_params
@@ -122,7 +123,9 @@ def test_ramps_hold_for_any_wish_from_any_place() -> None:
     applied = (lower + span * generator.random((500, 10))).astype(np.float32)
     applied[:, 7] = np.where(applied[:, 7] < 0.2, 0.0, applied[:, 7])
     wanted = lower + span * generator.uniform(-1.0, 2.0, (500, 10))
-    kept = np.asarray(keep_ramps(jax.numpy.asarray(wanted, np.float32), applied))
+    kept = np.asarray(
+        keep_ramps(jnp.asarray(wanted, jnp.float32), jnp.asarray(applied))
+    )
     ramp = channel_array("ramp")
     ramp[7] = 0.2
     assert np.all(np.abs(kept - applied) <= ramp + 1e-5)

@@ -49,7 +49,8 @@ def cop_by_hand(load: float, lift: float, leaving: float) -> float:
 def test_chiller_cop_agrees_with_an_evaluation_by_hand() -> None:
     generator = np.random.default_rng(1)
     cases = generator.uniform((0.0, 2.0, 5.0), (1.2, 30.0, 20.0), (500, 3))
-    found = components.chiller_cop(*map(f32, cases.T), site().plant.chiller)
+    load, lift, leaving = (f32(column) for column in cases.T)
+    found = components.chiller_cop(load, lift, leaving, site().plant.chiller)
     wanted = [cop_by_hand(*case) for case in cases]
     np.testing.assert_allclose(found, wanted, rtol=2e-5)
 

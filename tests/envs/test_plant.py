@@ -158,7 +158,7 @@ def server_time_constant(load: float) -> float:
     work = zone_work(acting.it_work)
     air = site().plant.crah.air_flow / HALLS * jnp.asarray([0.9, 0.9], jnp.float32)
 
-    def settle(state: PlantState, steps: int) -> tuple[PlantState, np.ndarray]:
+    def settle(state: PlantState, steps: int) -> tuple[PlantState, jax.Array]:
         def body(s: PlantState, _: None) -> tuple[PlantState, jax.Array]:
             s = step_halls(s, work, air, 5.0, site().plant.it)[0]
             return s, jnp.mean(s.server_temp)

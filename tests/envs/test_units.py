@@ -47,8 +47,8 @@ def records() -> dict[str, type]:
     found: dict[str, type] = {}
     for name in modules():
         module = importlib.import_module(name)
-        for _, record in inspect.getmembers(module, dataclasses.is_dataclass):
-            is_own = inspect.isclass(record) and record.__module__ == name
+        for _, record in inspect.getmembers(module, inspect.isclass):
+            is_own = dataclasses.is_dataclass(record) and record.__module__ == name
             if is_own and not record.__name__.startswith("_"):
                 found[f"{name}.{record.__qualname__}"] = record
     return found

@@ -130,7 +130,7 @@ def test_derivative_rows_agree_with_finite_differences() -> None:
         used = ~is_empty(envelope)[k]
         mine = jax.tree.map(lambda x, k=k: x[k], now)
         for j in np.flatnonzero(inside[:8]):
-            low, high, size = (x[used] for x in differences(held, j, mine, step))
+            low, high, size = (x[used] for x in differences(held, int(j), mine, step))
             slope = (envelope.G[k, :, j] * envelope.scale[k])[used]
             # At a corner of the model the derivative lies between both sides.
             # Differences of float32 numbers of that size are good to 1e-7 / step.
