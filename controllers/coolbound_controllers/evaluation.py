@@ -164,7 +164,7 @@ def figures(trace: Trace) -> dict[str, Any]:
         "violations": violations(trace),
         "intervention_rate": float(trace.intervention.mean()),
         "relaxed_rate": float(trace.relaxed.mean()),
-        "chiller_starts": int(round(float(starts))),
+        "chiller_starts": round(float(starts)),
         "steps": int(trace.facility.size),
     }
 

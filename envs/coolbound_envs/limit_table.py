@@ -40,9 +40,7 @@ LIMITS: Final[tuple[LimitSpec, ...]] = (
     LimitSpec("CA_T_MAX", "Hottest server inlet", "K", "thermal", 2.0, 1.0, "row"),
     LimitSpec("CA_T_MIN", "Coldest server inlet", "K", "thermal", 0.2, 1.0, "row"),
     LimitSpec("CA_ROC", "Inlet change in 15 min", "K", "thermal", 1.0, 1.0, "bound"),
-    LimitSpec(
-        "DEWPOINT_MARGIN", "Chilled water above dew point", "K", "", 0, 1, "row"
-    ),
+    LimitSpec("DEWPOINT_MARGIN", "Chilled water above dew point", "K", "", 0, 1, "row"),
     LimitSpec(
         "AIRFLOW_RATIO", "CRAH air over server air", "1", "thermal", 0.01, 0.05, "row"
     ),

@@ -41,12 +41,12 @@ class ProjectConfig:
     """Settings of the kernel; the defaults serve. Static.
 
     Attributes:
-        margin: Rows are tightened by this; below 1e-5 float32 may miss a row. [1]
+        margin: Rows are tightened by this; below 3e-6 float32 may miss a row. [1]
         step_limit: Steps before a lane is given up; ordinary lanes need 60. [1]
         chunk: Lanes solved together; their memory should fit the cache. [1]
     """
 
-    margin: float = 1e-5
+    margin: float = 5e-6
     step_limit: int = 128
     chunk: int = 256
 

@@ -171,7 +171,9 @@ def _records(
     causes = _causes(results, certified, proposals.action, envelopes)
     causes = _named_interlocks(causes, values)
     reasons = [proposals.reason[i] or result.reason for i, result in enumerate(results)]
-    margins = {name: -values[:, 2, i] for i, name in enumerate(LIMIT_NAMES)}
+    # Float32 rounding of an action on its bound is no margin: 0, not 3e-8.
+    kept = np.round(-values[:, 2, :], 6) + 0.0
+    margins = {name: kept[:, i] for i, name in enumerate(LIMIT_NAMES)}
     return Decisions(
         time_utc=log.time_utc,
         offset=log.offset,

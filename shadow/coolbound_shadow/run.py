@@ -33,6 +33,15 @@ from coolbound_shadow.summary import build_summary, model_summary
 from coolbound_shadow.twin import Twin, compare_in_model
 from coolbound_shadow.writes import WriteCounter
 
+REFERENCE_LOG = "reference_log.parquet"
+
+ATTRIBUTION = (
+    "Weather data by Open-Meteo.com (CC BY 4.0), copy from HewlettPackard/"
+    "sustain-cluster; load from the Google cluster trace 2019 (CC BY 4.0), "
+    "aggregated by A. Fernández; both changed by simulation"
+)
+"""What the licences of the shipped log's data ask to be shown with them."""
+
 
 @dataclasses.dataclass(frozen=True)
 class ShadowRun:
@@ -141,7 +150,7 @@ def shadow(
 def reference_log() -> Path:
     """Return the log that ships with the package."""
     folder = resources.files(coolbound_shadow) / "data"
-    return Path(str(folder / "reference_log.parquet"))
+    return Path(str(folder / REFERENCE_LOG))
 
 
 def load_log(site: Site, path: Path | None) -> Log:
@@ -247,7 +256,8 @@ def report_data(run: ShadowRun, digest: str) -> ReportData:
         replay_error=run.replay_error,
         writes_attempted=run.writes_attempted,
         notes=(*run.notes, *run.twin.notes),
-        provenance={
+        provenance=_attribution(run.log)
+        | {
             "coolbound": importlib.metadata.version("coolbound"),
             "Site file, sha256": run.site.digest,
             "Action table digest": action_digest(),
@@ -258,6 +268,13 @@ def report_data(run: ShadowRun, digest: str) -> ReportData:
         null_basis=run.twin.null_basis,
         statuses=_statuses(run.replay),
     )
+
+
+def _attribution(log: Log) -> dict[str, str]:
+    """Return the line that the licences of the shipped log's data ask for."""
+    if REFERENCE_LOG not in {source.name for source in log.sources}:
+        return {}
+    return {"Data in the shipped log": ATTRIBUTION}
 
 
 def _statuses(found: Replay) -> tuple[tuple[str, int], ...]:

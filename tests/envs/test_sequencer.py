@@ -102,16 +102,17 @@ def record(demands: list[float], wishes: list[float], **given: Any) -> Sequencer
     return jax.tree.map(np.asarray, run(first_state(), *arrays))
 
 
-def asked(low: float, high: float) -> st.SearchStrategy[list[float]]:
-    """Return requests that dwell: a value and for how many intervals."""
-    run_of = st.tuples(st.floats(low, high, width=32), st.integers(1, 8))
-    return st.lists(run_of, min_size=STEPS, max_size=STEPS).map(
-        lambda runs: [v for v, n in runs for _ in range(n)][:STEPS]
+def asked(high: int) -> st.SearchStrategy[list[float]]:
+    """Return requests that dwell, clear of the thresholds at 0.4 and 0.6."""
+    value = st.integers(0, 10 * high - 1).map(lambda tenth: tenth / 10.0 + 0.05)
+    run_of = st.tuples(value, st.integers(1, 10))
+    return st.lists(run_of, min_size=4, max_size=16).map(
+        lambda runs: ([v for v, n in runs for _ in range(n)] * STEPS)[:STEPS]
     )
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(asked(0.0, 3.0), asked(0.0, 1.0))
+@given(asked(3), asked(1))
 def test_sequencer_agrees_with_a_plain_referee(
     demands: list[float], wishes: list[float]
 ) -> None:
@@ -124,7 +125,7 @@ def test_sequencer_agrees_with_a_plain_referee(
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
-@given(asked(0.0, 3.0), asked(0.0, 1.0))
+@given(asked(3), asked(1))
 def test_no_request_makes_a_timer_break(
     demands: list[float], wishes: list[float]
 ) -> None:

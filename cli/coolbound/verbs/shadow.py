@@ -41,14 +41,16 @@ def run(options: Namespace) -> Answer:
 def _lines(summary: Mapping[str, Any]) -> list[str]:
     log, interventions = summary["log"], summary["interventions"]
     policy = summary["policy"]
-    limits = ", ".join(f"{k} {n}" for k, n in interventions["by_limit"].items())
+    kinds = ", ".join(f"{k} {n:,}" for k, n in interventions["by_kind"].items())
+    limits = ", ".join(f"{k} {n:,}" for k, n in interventions["by_limit"].items())
     return [
         f"log: {log['rows']:,} rows, {log['start']} to {log['end']}, "
         f"{sum(log['rejected'].values()):,} rejected",
         f"policy: {policy['name']} ({policy['digest'][:12]}), "
         f"{summary['decisions']:,} decisions in {summary['seconds']:.1f} s",
         f"interventions: {interventions['count']:,} "
-        f"({100.0 * interventions['rate']:.1f} %){': ' if limits else ''}{limits}",
+        f"({100.0 * interventions['rate']:.1f} %), by kind: {kinds}; by limit: "
+        f"{limits or 'none'}",
         f"violations: operator {_violations(summary, 'operator')}, proposed "
         f"{_violations(summary, 'proposed')}, certified "
         f"{_violations(summary, 'certified')}",
