@@ -34,6 +34,9 @@ REWARD_POWER = 1.0e5
 TRIP_TEMP = 40.0
 """Servers switch themselves off at this inlet. [degC]"""
 
+TRIP_PRICE = 1.0e3
+"""Reward lost with a trip: more than ending the episode early can gain. [1]"""
+
 HISTORY = 3
 """Intervals of inlet temperature that are kept: 15 min. [1]"""
 
@@ -232,7 +235,9 @@ class CoolingTask:
         state, summary, values, disturbance = advance(key, state, action, params)
         clock = state.place.time.astype(jnp.float32)
         observation = sensors.observe(state.readings, state.applied, clock)
-        reward = -power_above_work(summary, disturbance) / REWARD_POWER
+        is_tripped = summary.inlet_temp_max > TRIP_TEMP
+        price = TRIP_PRICE * is_tripped.astype(jnp.float32)
+        reward = -power_above_work(summary, disturbance) / REWARD_POWER - price
         info = {
             "costs": jnp.moveaxis(group_costs(values), 0, -1),
             "limits": jnp.moveaxis(values, 0, -1),
@@ -242,6 +247,5 @@ class CoolingTask:
             "disturbance": disturbance,
             "final_observation": observation,
         }
-        terminated = summary.inlet_temp_max > TRIP_TEMP
         truncated = state.steps >= params.horizon
-        return observation, state, reward, terminated, truncated, info
+        return observation, state, reward, is_tripped, truncated, info
