@@ -92,10 +92,14 @@ def _plant_rows(action: jax.Array, now: Estimate, model: SafetyModel) -> list[Sc
     )
     is_cooling = now.chillers > 0.5
     coldest = jnp.where(is_cooling, limits.tower_water_min, limits.tower_water_min_free)
-    lift = leaving - act.chw_supply_setpoint
+    # A site that does not log the set-point still meters the water.
+    known = jnp.isfinite(act.chw_supply_setpoint)
+    lift = leaving - jnp.where(known, act.chw_supply_setpoint, now.chw_supply)
     load = part_load(now.running, now, model.plant)
     # On the way into and out of free cooling the BAS holds lift and low limit.
-    is_mechanical = (now.running > 0.5) & (now.economizer < 0.5)
+    has_economizer = model.plant.condenser.economizer_effectiveness > 0.0
+    is_closed = (now.economizer < 0.5) | ~has_economizer
+    is_mechanical = (now.running > 0.5) & is_closed
     is_alone = is_mechanical | (now.chillers < 0.5)
     idle = jnp.full_like(lift, jnp.nan)
     return [

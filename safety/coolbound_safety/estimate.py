@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from coolbound_envs.constants import WATER_HEAT
 from coolbound_envs.spec import HALLS, ZONES
 from coolbound_envs.types import Observation
 
@@ -30,7 +31,8 @@ class Estimate:
         running: Running machines. [1]
         economizer: 1 while the economizer runs. [1]
         chiller_power: All machines. [kW]
-        heat: What halls, fans and pumps give off. [kW]
+        heat: What halls, fans and pumps give off; where the halls are not
+            metered, what the chilled water carries. [kW]
     """
 
     it_power: jax.Array
@@ -69,7 +71,9 @@ def estimate(observation: Observation) -> Estimate:
     )
     it_power = halls("it_power")
     fans = jnp.sum(halls("crah_fan_power"), axis=-1)
-    chw_supply = read("chw_supply_temp")
+    chw_supply, chw_return = read("chw_supply_temp"), read("chw_return_temp")
+    given_off = jnp.sum(it_power, axis=-1) + fans + read("chw_pump_power")
+    carried = read("chw_flow") * (WATER_HEAT / 1e3) * (chw_return - chw_supply)
     return Estimate(
         it_power=it_power,
         rise_max=jnp.max(inlets, axis=-1) - supply_air,
@@ -77,7 +81,7 @@ def estimate(observation: Observation) -> Estimate:
         inlet_max=jnp.max(inlets, axis=(-2, -1)),
         room_dew_point=jnp.max(halls("room_dew_point"), axis=-1),
         chw_supply=chw_supply,
-        chw_return=read("chw_return_temp"),
+        chw_return=chw_return,
         chw_excess=jnp.maximum(chw_supply - observation.applied[..., 4], 0.0),
         cw_supply=read("cw_supply_temp"),
         wet_bulb=read("outdoor_wet_bulb"),
@@ -85,5 +89,5 @@ def estimate(observation: Observation) -> Estimate:
         running=read("chillers_running"),
         economizer=read("economizer_running"),
         chiller_power=read("chiller_power"),
-        heat=jnp.sum(it_power, axis=-1) + fans + read("chw_pump_power"),
+        heat=jnp.where(jnp.isfinite(given_off), given_off, carried),
     )

@@ -4,7 +4,9 @@ Ranges and ramps are computed again in float64 and intersected with the built
 bounds, so that rounding never loosens one. Two things stay as built: a flow
 floor that outranks the pump's ramp, and the step of a tower fan between off and
 its lowest speed. A channel that the log does not hold has no set-point to ramp
-from: it keeps its range, and a row of the envelope that needs it is empty.
+from: it keeps its range, and a row of the envelope that needs it is empty. Where
+only the chilled-water set-point is missing, the measured water stands for it and
+the row binds the other channels.
 """
 
 import dataclasses
@@ -15,7 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from coolbound_envs.settling import initial_action
-from coolbound_envs.spec import ACTION_SIZE, POINT_NAMES, channel_array
+from coolbound_envs.spec import (
+    ACTION_SIZE,
+    POINT_INDEX,
+    POINT_NAMES,
+    channel_array,
+)
 from coolbound_envs.types import Observation, action_to_vector
 from coolbound_safety.envelope import ROW_NAMES, envelope_at
 from coolbound_safety.judge import judge
@@ -25,6 +32,10 @@ from coolbound_shadow.replay_inputs import Inputs, chunks, observation_of
 
 INLETS = [i for i, name in enumerate(POINT_NAMES) if name.startswith("inlet_temp")]
 WATER, TOWER = 4, 7
+WATER_POINT = POINT_INDEX["chw_supply_temp"]
+LEAST_NORM = 1.0e-3
+"""A row that keeps less of its norm without the water says nothing. [1]"""
+
 LEAST_FAN = 0.2
 """Lowest speed of a tower fan that turns. [1]"""
 
@@ -86,6 +97,9 @@ def build_envelopes(
     """
     known = np.isfinite(inputs.previous)
     filled = np.where(known, inputs.previous, nominal_action()[None, :])
+    water = np.asarray(inputs.value[:, WATER_POINT], dtype=np.float64)
+    is_metered = ~known[:, WATER] & np.isfinite(water)
+    filled[is_metered, WATER] = water[is_metered]
     whole = dataclasses.replace(inputs, previous=filled)
     scale, found = jnp.asarray(ramp_scale, jnp.float32), []
     for rows, count in chunks(inputs.rows):
@@ -95,7 +109,29 @@ def build_envelopes(
         found.append({k: array[:count] for k, array in arrays.items()})
     joined = {k: np.concatenate([each[k] for each in found]) for k in ARRAYS}
     built = Envelope(**joined, names=ROW_NAMES)
-    return _without_unknown(_exact(built, whole, model, ramp_scale), known)
+    exact = _exact(built, whole, model, ramp_scale)
+    return _without_unknown(_fix_water(exact, is_metered), known)
+
+
+def _fix_water(built: Envelope, is_metered: np.ndarray) -> Envelope:
+    """Hold the chilled water of some rows at its reading: a row without its column.
+
+    What is left of a row is scaled to unit norm again, or emptied.
+    """
+    rows, sides = np.array(built.G), np.array(built.h)
+    column = np.where(is_metered[:, None], rows[:, :, WATER], 0.0)
+    sides = sides - column * np.asarray(built.held)[:, WATER, None]
+    rows[:, :, WATER] -= column
+    norm = np.sqrt(np.sum(rows**2, axis=2))
+    is_cut = column != 0.0
+    is_empty = is_cut & (norm < LEAST_NORM)
+    scale = np.where(is_cut & ~is_empty, norm, 1.0)
+    return dataclasses.replace(
+        built,
+        G=np.where(is_empty[:, :, None], 0.0, rows / scale[:, :, None]),
+        h=np.where(is_empty, 1.0, sides / scale),
+        scale=np.asarray(built.scale) * scale,
+    )
 
 
 def _exact(

@@ -117,6 +117,9 @@ def replay(
     results = _decide(envelopes, proposals, safety or SafetyFilter(), progress)
     certified = np.stack([result.action for result in results])
     actions = np.stack([log.applied, proposals.action, certified], axis=1)
+    # A channel that the site does not log is not judged: nobody knows where it is.
+    is_logged = np.any(np.isfinite(log.applied), axis=0)
+    actions = np.where(is_logged, actions, np.nan)
     values = judge_actions(inputs, actions, model, scale)
     values = _settled_only(values, inputs, log.time_utc)
     decisions = _records(log, policy, inputs, proposals, results, envelopes, values)

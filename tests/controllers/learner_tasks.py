@@ -27,6 +27,11 @@ SMALL = Hyperparameters(
     actor_hidden=(16, 16),
     critic_hidden=(16, 16),
     checkpoint_every=3,
+    learning_rate=3e-4,
+    final_rate=1.0,
+    gamma=0.99,
+    gae_lambda=0.95,
+    log_std=-1.0,
 )
 
 

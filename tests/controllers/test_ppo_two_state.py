@@ -18,6 +18,10 @@ HYPER = Hyperparameters(
     proportional=(1.0,),
     integral=(0.1,),
     error_smoothing=0.5,
+    final_rate=1.0,
+    gamma=0.99,
+    gae_lambda=0.95,
+    log_std=-1.0,
 )
 UPDATES = 600
 

@@ -145,8 +145,8 @@ def test_a_checkpoint_keeps_keys_integers_and_scalars(tmp_path: Path) -> None:
 
 
 def test_overrides_are_parsed_to_their_type() -> None:
-    found = parse_overrides(["envs=64", "gamma=0.9", "actor_hidden=32,16", "seed=3"])
-    expected = Hyperparameters(envs=64, gamma=0.9, actor_hidden=(32, 16), seed=3)
+    found = parse_overrides(["envs=64", "gamma=0.8", "actor_hidden=32,16", "seed=3"])
+    expected = Hyperparameters(envs=64, gamma=0.8, actor_hidden=(32, 16), seed=3)
     assert found == expected
     assert parse_overrides(["total_steps=2e6"]).total_steps == 2_000_000
 

@@ -15,9 +15,10 @@ from coolbound_envs.limit_numbers import parse_limits
 from coolbound_envs.site import Site
 from coolbound_envs.spec import CHANNEL_NAMES, POINT_INDEX, channel_array
 from coolbound_envs.types import Action, Observation, Quality, action_from_vector
+from coolbound_safety.envelope import ROW_NAMES
 from coolbound_safety.margins import SafetyModel, safety_model
 from coolbound_shadow.controller_calls import plain_view
-from coolbound_shadow.envelopes import build_envelopes
+from coolbound_shadow.envelopes import build_envelopes, nominal_action
 from coolbound_shadow.local_time import seconds_of_year
 from coolbound_shadow.log_types import Log
 from coolbound_shadow.proposals import logged_operator, propose
@@ -187,3 +188,23 @@ def test_the_clock_is_the_sites_standard_time() -> None:
     noon = np.asarray([1_625_133_600])
     seconds = seconds_of_year(noon, ZoneInfo("Europe/Berlin"))
     assert seconds[0] == 181 * 86400 + 11 * 3600
+
+
+def test_metered_water_stands_for_a_setpoint_that_is_not_logged(
+    log: Log, model: SafetyModel
+) -> None:
+    bare = log.applied.copy()
+    bare[:, CHANNEL_NAMES.index("chw_supply_setpoint")] = np.nan
+    blind = dataclasses.replace(log, applied=bare)
+    inputs = replay_inputs(blind, "Europe/Berlin")
+    proposed = np.repeat(nominal_action()[None], blind.rows, axis=0)
+    envelopes = build_envelopes(inputs, proposed, model, 1.0)
+    rows = np.asarray(envelopes.G)
+    norms = np.linalg.norm(rows, axis=2)
+    water = CHANNEL_NAMES.index("chw_supply_setpoint")
+    assert np.all(rows[:, :, water] == 0.0)
+    np.testing.assert_allclose(norms[norms > 0.0], 1.0, atol=1e-6)
+    entering = ROW_NAMES.index("ECWT_CWRT_MAX:entering")
+    lift = ROW_NAMES.index("LIFT_MIN")
+    assert np.any(norms[:, entering] > 0.0)
+    assert np.any(norms[:, lift] > 0.0)
