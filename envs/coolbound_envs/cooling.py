@@ -1,7 +1,8 @@
 """The cooling task: a gymnax-shaped environment around the plant.
 
 Observation: instruments, with quality and age. Action: ten channels. Reward:
-minus the facility power above the IT work. Costs: one per group of limits.
+minus the facility power above the IT work,
+and a price for a trip. Costs: one per group of limits.
 Ends: terminated when a server inlet passes the trip temperature, truncated
 after `horizon` intervals.
 

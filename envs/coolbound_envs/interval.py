@@ -8,11 +8,11 @@ from flax import struct
 
 from coolbound_envs import components, sequencer
 from coolbound_envs.chilled_water import step_water
-from coolbound_envs.coils import coils, step_pressure, step_supply_loop
+from coolbound_envs.coils import CoilFlows, coils, step_pressure, step_supply_loop
 from coolbound_envs.constants import AIR_HEAT
-from coolbound_envs.halls import step_halls, zone_work
+from coolbound_envs.halls import HallFlows, step_halls, zone_work
 from coolbound_envs.params import PlantParams
-from coolbound_envs.plant_room import plant_room
+from coolbound_envs.plant_room import PlantRoom, plant_room
 from coolbound_envs.psychrometrics import saturated_enthalpy
 from coolbound_envs.spec import HALLS
 from coolbound_envs.state import Disturbance, Flows, PlantState
@@ -64,6 +64,41 @@ def pump_speed_floor(commanded: Scalar, params: PlantParams) -> Scalar:
     return needed / params.condenser.design_flow
 
 
+def _flows(
+    hall: HallFlows,
+    coil: CoilFlows,
+    room: PlantRoom,
+    returned: Scalar,
+    rejected: Scalar,
+    powers: tuple[Scalar, Scalar, Scalar],
+) -> Flows:
+    """Return one record of what flowed; powers: CRAH fans, CW pumps, tower fans [W]."""
+    crah_power, cw_pump_power, tower_power = powers
+    return Flows(
+        inlet_temp=hall.inlet_temp,
+        it_power=jnp.sum(hall.power, axis=1),
+        airflow_ratio=hall.ratio,
+        crah_power=crah_power,
+        coil_flow=coil.flow,
+        chw_flow=room.flow,
+        chw_pressure=coil.pressure,
+        chw_pump_power=room.pump_power,
+        return_temp=returned,
+        economizer_heat=room.economizer_heat,
+        chiller_heat=room.chiller_heat,
+        chiller_power=room.chiller_power,
+        part_load=room.part_load,
+        lift=room.lift,
+        evaporator_flow=room.evaporator_flow,
+        cw_flow=room.cw_flow,
+        cw_entering_temp=room.cw_entering_temp,
+        cw_leaving_temp=room.cw_leaving_temp,
+        cw_pump_power=cw_pump_power,
+        tower_heat=rejected,
+        tower_power=tower_power,
+    )
+
+
 def substep(
     state: PlantState,
     action: Action,
@@ -88,29 +123,7 @@ def substep(
     floor = pump_speed_floor(state.sequencer.commanded_count, params)
     cw_speed = jnp.maximum(action.cw_pump_speed, floor)
     room = plant_room(state, action, coil, cw_speed, params)
-    flows = Flows(
-        inlet_temp=hall.inlet_temp,
-        it_power=jnp.sum(hall.power, axis=1),
-        airflow_ratio=hall.ratio,
-        crah_power=fan_power,
-        coil_flow=coil.flow,
-        chw_flow=room.flow,
-        chw_pressure=coil.pressure,
-        chw_pump_power=room.pump_power,
-        return_temp=state.buffer_temp,
-        economizer_heat=room.economizer_heat,
-        chiller_heat=room.chiller_heat,
-        chiller_power=room.chiller_power,
-        part_load=room.part_load,
-        lift=room.lift,
-        evaporator_flow=room.evaporator_flow,
-        cw_flow=room.cw_flow,
-        cw_entering_temp=room.cw_entering_temp,
-        cw_leaving_temp=room.cw_leaving_temp,
-        cw_pump_power=components.cw_pump_power(cw_speed, params.condenser),
-        tower_heat=jnp.zeros_like(room.lift),
-        tower_power=params.condenser.fan_power * action.tower_fan_speed**3,
-    )
+    returned = state.buffer_temp
     state = step_water(state, coil, room, interval, params)
     state, rejected = step_tower(
         state, room, action.tower_fan_speed, outdoor, interval, params
@@ -132,7 +145,12 @@ def substep(
         evaporator_flow=room.evaporator_flow,
         sequencer=machines,
     )
-    return state, dataclasses.replace(flows, tower_heat=rejected)
+    powers = (
+        fan_power,
+        components.cw_pump_power(cw_speed, params.condenser),
+        params.condenser.fan_power * action.tower_fan_speed**3,
+    )
+    return state, _flows(hall, coil, room, returned, rejected, powers)
 
 
 def decide(state: PlantState, action: Action, params: PlantParams) -> PlantState:
