@@ -1,10 +1,9 @@
 """The cooling task: a gymnax-shaped environment around the plant.
 
 Observation: instruments, with quality and age. Action: ten channels. Reward:
-minus the facility power above the IT work,
-and a price for a trip. Costs: one per group of limits.
-Ends: terminated when a server inlet passes the trip temperature, truncated
-after `horizon` intervals.
+minus the facility power above the IT work, and minus a price for a trip.
+Costs: one per group of limits. Ends: terminated when a server inlet passes the
+trip temperature, truncated after `horizon` intervals.
 
 Everything works on one plant or on a batch of them. Inside, batch axes come
 last (the plant's own layout); at the border, in observations, actions and

@@ -194,10 +194,12 @@ def test_an_episode_ends_at_its_horizon_and_at_the_trip_temperature() -> None:
         plant,
         supply_air_temp=plant.supply_air_temp.at[:, 0].add(TRIP_TEMP),
     )
-    _, _, _, terminated, _, _ = step(
+    _, _, reward, terminated, _, _ = step(
         jax.random.key(9), dataclasses.replace(state, plant=hot), act, params
     )
     assert list(np.asarray(terminated)) == [True, False, False, False]
+    # Ending early must not pay: a day of ordinary steps costs less than a trip.
+    assert float(reward[0]) < 100.0 * float(np.min(reward[1:]))
 
 
 def test_history_holds_the_last_fifteen_minutes_newest_first() -> None:
