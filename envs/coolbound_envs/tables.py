@@ -216,8 +216,13 @@ def _is_number(text: str) -> bool:
 
 
 def _example(lower: float, upper: float) -> str:
+    """Return a round number inside a range, for a message."""
     finite = [x for x in (lower, upper) if math.isfinite(x)]
-    return f"{sum(finite) / len(finite):g}" if finite else "1"
+    if not finite:
+        return "1"
+    middle = math.sqrt(lower * upper) if lower > 0.0 else sum(finite) / len(finite)
+    shown = float(f"{middle:.1g}") if math.isfinite(middle) else finite[0]
+    return f"{shown:g}"
 
 
 def read_toml(path: Path) -> Table:

@@ -23,6 +23,9 @@ BLOCK_S = 900
 SKIPPED_HOUR_MOST = 0.01
 """More of the rows than this in a skipped hour: the zone itself is wrong. [1]"""
 
+CELL_SHOWN = 80
+"""Characters of a cell that an error shows. [1]"""
+
 EPOCH = datetime(1970, 1, 1)
 
 T = TypeVar("T")
@@ -91,8 +94,10 @@ def _no_reason(rows: int) -> np.ndarray:
 
 def _bad_stamp(table: RawTable, row: int, found: str, expected: str = "") -> InputError:
     expected = expected or "a time stamp in every row"
+    # A cell can be a whole file when a quote is missing: its start is enough.
+    shown = found if len(found) <= CELL_SHOWN else f"{found[:CELL_SHOWN]}..."
     return InputError(
-        f"{table.name}, row {table.line[row]}: found {found}, expected {expected}; "
+        f"{table.name}, row {table.line[row]}: found {shown}, expected {expected}; "
         "correct the row or the file's `formats` and `stamps`"
     )
 
