@@ -8,13 +8,9 @@ from families import M, N, lane, make_family
 
 from coolbound_envs.spec import CHANNEL_NAMES, channel_array
 from coolbound_safety.bench import measure_projection
-from coolbound_safety.filter import (
-    FULL_COOLING,
-    SafetyFilter,
-    Solver,
-    differs,
-    shrink,
-)
+from coolbound_safety.candidates import FULL_COOLING, Solver, shrink
+from coolbound_safety.conclusion import differs
+from coolbound_safety.filter import SafetyFilter
 from coolbound_safety.reference import solve_active_set
 from coolbound_safety.types import (
     Envelope,
