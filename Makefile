@@ -12,7 +12,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := setup
-.PHONY: setup shadow test test-all check lock bench clean
+.PHONY: setup energyplus shadow test test-all check lock bench clean
 
 setup: $(STAMP)
 
@@ -31,6 +31,11 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps \
 	  --no-build-isolation -e .
 	touch $@
+
+# EnergyPlus beside it, for `coolbound[energyplus]`: tests with it skip without.
+energyplus: setup
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes \
+	  -r requirements-energyplus.lock
 
 shadow: setup
 	$(BIN)/coolbound shadow
@@ -53,6 +58,11 @@ lock: setup
 	  --group dev --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --quiet $(UPGRADE) \
 	  --custom-compile-command 'make lock' --output-file requirements.lock
+	printf 'pyenergyplus-lbnl>=26.1\n' | $(BIN)/uv pip compile - \
+	  --constraint requirements.lock --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --quiet $(UPGRADE) --custom-compile-command 'make lock' \
+	  --output-file requirements-energyplus.lock
 
 bench: setup
 	$(BIN)/coolbound bench plant

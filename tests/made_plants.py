@@ -11,6 +11,7 @@ import numpy as np
 
 from coolbound_envs import sensors
 from coolbound_envs.cooling import CoolingTask, TaskParams
+from coolbound_envs.faults import no_faults
 from coolbound_envs.interval import Summary, run_interval
 from coolbound_envs.limit_numbers import LimitValues, parse_limits
 from coolbound_envs.load import load_trace
@@ -84,6 +85,7 @@ def disturbance(
         wet_bulb=scalar(wet_bulb),
         dew_point=scalar(dew_point),
         pressure=scalar(101325.0),
+        faults=no_faults(),
     )
 
 

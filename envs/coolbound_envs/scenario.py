@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from coolbound_envs.faults import no_faults
 from coolbound_envs.load import Load
 from coolbound_envs.params import ItParams
 from coolbound_envs.spec import HALLS
@@ -124,4 +125,5 @@ def disturbance_at(place: Place, scenario: Scenario, it: ItParams) -> Disturbanc
         wet_bulb=weather(scenario.wet_bulb),
         dew_point=weather(scenario.dew_point),
         pressure=weather(scenario.pressure),
+        faults=no_faults(work.shape),
     )

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from coolbound_envs.faults import PlantFaults
 from coolbound_envs.sequencer import SequencerState
 
 PIPE_CELLS = 3
@@ -24,6 +25,7 @@ class Disturbance:
         wet_bulb: Outdoor air. [degC]
         dew_point: Outdoor air. [degC]
         pressure: Outdoor air. [Pa]
+        faults: What is broken.
     """
 
     it_work: jax.Array
@@ -31,6 +33,7 @@ class Disturbance:
     wet_bulb: jax.Array
     dew_point: jax.Array
     pressure: jax.Array
+    faults: PlantFaults
 
 
 @struct.dataclass
