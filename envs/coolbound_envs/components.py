@@ -76,7 +76,7 @@ def coil_heat(
     Q = eps C_min (T_return - T_water), counterflow. Shares are flows over the
     hall's design flows.
     """
-    air = jnp.maximum(air_share, 0.05) * crah.air_flow * (AIR_HEAT / halls)
+    air = jnp.maximum(air_share, 0.01) * crah.air_flow * (AIR_HEAT / halls)
     water = jnp.maximum(water_share, 1e-3) * design_water_flow * (WATER_HEAT / halls)
     conductance = coil_conductance(air_share, water_share) * crah.conductance
     small, large = jnp.minimum(air, water), jnp.maximum(air, water)
@@ -85,16 +85,33 @@ def coil_heat(
 
 
 def remote_pressure(
-    setpoint: Scalar, opening: Scalar, crah: CrahParams, chw: ChwParams
+    setpoint: Scalar,
+    opening: Scalar,
+    crah: CrahParams,
+    chw: ChwParams,
+    in_service: Scalar | float = 1.0,
+    ready: Scalar | float = 1.0,
 ) -> Scalar:
     """Return the remote differential pressure that the pumps reach [Pa].
 
-    The set-point, or what is left of the pump curve at full speed:
-    dp (1 + (k + a) g) = H0 with m^2 = g dp through valves of that opening.
+    The set-point, or what is left of the pump curve at the highest speed:
+    dp (1 + (k + a/s^2) g) = n^2 H0 with m^2 = g dp through valves of that
+    opening, a share s of equal parallel pumps in service and n the speed that
+    they can reach (affinity laws).
+
+    Args:
+        setpoint: Asked for. [Pa]
+        opening: Flow through the coils' valves over that when all are open. [1]
+        crah: Coils and their valves.
+        chw: The loop and its pumps.
+        in_service: Share of the pumps in service. [1]
+        ready: Highest speed they can reach, as after a loss of power. [1]
     """
     flow_square = (opening * crah.water_flow) ** 2 / crah.open_pressure
-    resistance = (chw.pipe_pressure + chw.pump_drop) / chw.design_flow**2
-    limit = chw.shutoff_pressure / (1.0 + resistance * flow_square)
+    share = jnp.maximum(in_service, 1e-3)
+    fall = chw.pipe_pressure + chw.pump_drop / share**2
+    resistance = fall / chw.design_flow**2
+    limit = chw.shutoff_pressure * ready**2 / (1.0 + resistance * flow_square)
     return jnp.minimum(setpoint, limit)
 
 
@@ -109,6 +126,18 @@ def cw_pump_power(speed: Scalar, condenser: CondenserParams) -> Scalar:
     head = condenser.static_pressure + condenser.friction_pressure * speed**2
     flow = condenser.design_flow * speed
     return flow / WATER_DENSITY * head / condenser.pump_efficiency
+
+
+def cw_speed_limit(in_service: Scalar, condenser: CondenserParams) -> Scalar:
+    """Return the flow, over design, that the condenser pumps left can give [1].
+
+    At full speed H0 - a (m/s)^2 = static + friction m^2, with H0 such that all
+    pumps give the design flow and s the share in service.
+    """
+    share = jnp.maximum(in_service, 1e-3)
+    whole = condenser.friction_pressure + condenser.pump_drop
+    left = condenser.friction_pressure + condenser.pump_drop / share**2
+    return jnp.sqrt(whole / left)
 
 
 def chiller_cop(
@@ -148,22 +177,34 @@ def tower_heat(
     wet_bulb: Scalar,
     air_capacity: Scalar,
     condenser: CondenserParams,
+    in_service: Scalar | float = 1.0,
 ) -> Scalar:
     """Return the heat that the towers reject [W].
 
     Merkel with Scheier's corrections [LBL]: UA = UA0 f_wb f_air f_wat c_pe/c_a,
-    Q = eps C_min (T_water,in - T_wb). With the fans off free convection moves
-    12.5 % of the air [EPL]; below 0.2 the correction falls in proportion.
+    Q = eps C_min (T_water,in - T_wb), for the cells in service, which share the
+    water equally. With the fans off free convection moves 12.5 % of the air
+    [EPL]; below 0.2 the correction falls in proportion.
+
+    Args:
+        water_temp: Entering. [degC]
+        water_share: Water over the design flow of all cells. [1]
+        fan_speed: Of the cells in service. [1]
+        wet_bulb: Outdoor air. [degC]
+        air_capacity: Air along saturation, c_pe. [J/(kg K)]
+        condenser: The towers.
+        in_service: Cells in service over all cells. [1]
     """
     air_share = jnp.maximum(fan_speed, 0.125)
     air_in_range = jnp.maximum(air_share, 0.2)
-    water_in_range = jnp.clip(water_share, 0.3, 1.0)
+    water_in_range = jnp.clip(water_share / in_service, 0.3, 1.0)
     factor_bulb = 1.0 + 0.0081 * (condenser.design_wet_bulb - wet_bulb)
     factor_air = (1.3 - 0.3 * air_in_range) * air_share
     factor_water = 0.1082 + water_in_range * (1.667 - 0.7713 * water_in_range)
     factor = factor_bulb * factor_air * factor_water
     conductance = condenser.conductance * factor * (air_capacity / AIR_HEAT)
-    air = condenser.air_flow * air_share * air_capacity
+    conductance = conductance * in_service
+    air = condenser.air_flow * in_service * air_share * air_capacity
     water = condenser.design_flow * jnp.maximum(water_share, 0.01) * WATER_HEAT
     small, large = jnp.minimum(air, water), jnp.maximum(air, water)
     effectiveness = counterflow_effectiveness(conductance, small, large)

@@ -16,3 +16,6 @@ KELVIN: Final = 273.15
 
 EVAPORATION_HEAT: Final = 2.43e6
 """Heat of evaporation of water near 30 degC. [J/kg]"""
+
+CONDENSATION_HEAT: Final = 2.48e6
+"""Heat of condensation of water near 10 degC. [J/kg]"""

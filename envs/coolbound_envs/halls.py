@@ -67,57 +67,120 @@ class HallFlows:
     return_temp: jax.Array
 
 
-def step_halls(
+@struct.dataclass
+class HallResponse:
+    """Halls after one step with the last supply air, and how they answer to it.
+
+    With flows and powers frozen for the step, nodes and return air are linear in
+    the supply air; a gain is the change per degree of it. Dynamic.
+
+    Attributes:
+        supply: The supply air that the rest is for, (halls,). [degC]
+        flows: Inlets, powers and return air.
+        server_temp: Servers, (halls, zones). [degC]
+        hot_aisle_temp: Hot aisles, (halls, zones). [degC]
+        structure_temp: Structure, (halls, zones). [degC]
+        inlet_gain: Of the inlets, (halls, zones). [1]
+        server_gain: Of the servers, (halls, zones). [1]
+        hot_gain: Of the hot aisles, (halls, zones). [1]
+        return_gain: Of the return air, (halls,). [1]
+    """
+
+    supply: jax.Array
+    flows: HallFlows
+    server_temp: jax.Array
+    hot_aisle_temp: jax.Array
+    structure_temp: jax.Array
+    inlet_gain: jax.Array
+    server_gain: jax.Array
+    hot_gain: jax.Array
+    return_gain: jax.Array
+
+
+def _recirculation(ratio: jax.Array, leak: jax.Array) -> jax.Array:
+    """Return the share of hot air in each zone's inlets, (halls, zones) [1].
+
+    phi = phi0 + max(0, 1 - r), but never so much that the CRAHs' own air would
+    not reach the servers.
+    """
+    short = jnp.maximum(1.0 - ratio, 0.0)[:, None]
+    most = 1.0 - 0.5 * jnp.minimum(ratio, 1.0)[:, None]
+    return jnp.minimum(leak + short, most)
+
+
+def hall_response(
     state: PlantState,
     work: jax.Array,
     air_flow: jax.Array,
     interval: float,
     it: ItParams,
-) -> tuple[PlantState, HallFlows]:
-    """Move heat through servers, aisles and structure.
+) -> HallResponse:
+    """Return what one step does to servers, aisles and structure.
 
     C_s dT_s = P - m c (T_s - T_in); C_h dT_h = m c (T_s - T_h) + UA (T_m - T_h);
-    T_in = T_sup + phi (T_h - T_sup), phi = phi0 + max(0, 1 - r). Each node is
-    implicit in its own temperature, so that 30 s steps stay stable.
+    T_in = T_sup + phi (T_h - T_sup). Each node is implicit in its own
+    temperature, so that 30 s steps stay stable. Air beyond what the servers draw
+    returns as it came.
+
+    Args:
+        state: The plant at the step's beginning.
+        work: IT power per zone, (halls, zones). [W]
+        air_flow: Air through the CRAHs, (halls,). [kg/s]
+        interval: Length of the step. [s]
+        it: The servers and the halls.
     """
-    supply = state.supply_air_temp[:, None]
-    mixed = supply + it.recirculation * (state.hot_aisle_temp - supply)
+    supply, hot_before = state.supply_air_temp[:, None], state.hot_aisle_temp
+    mixed = supply + it.recirculation * (hot_before - supply)
     flow = server_flow(work, mixed, it)
     ratio = air_flow / jnp.sum(flow, axis=1)
-    short = jnp.maximum(1.0 - ratio, 0.0)[:, None]
-    leak = lead(ZONE_LEAK, flow, 1) * it.recirculation
-    share = jnp.minimum(leak + short, 0.8)
-    inlet = supply + share * (state.hot_aisle_temp - supply)
+    share = _recirculation(ratio, lead(ZONE_LEAK, flow, 1) * it.recirculation)
+    inlet = supply + share * (hot_before - supply)
     power = components.server_power(work, inlet, it)
+    heat_flow, drawn = flow * AIR_HEAT, flow * AIR_HEAT * (1.0 - share)
     design = lead(ZONE_SHARE, work, 1) * (it.design_power / HALLS)
-    heat_flow = flow * AIR_HEAT
     server_mass = design * it.server_capacity / interval
-    server = (server_mass * state.server_temp + power + heat_flow * inlet) / (
-        server_mass + heat_flow
-    )
+    server = server_mass * state.server_temp + power + heat_flow * inlet
+    server = server / (server_mass + heat_flow)
     air_mass = design * it.air_capacity / interval
-    to_structure = (
-        design
-        * it.structure_conductance
-        * (state.hot_aisle_temp - state.structure_temp)
+    lost = design * it.structure_conductance * (hot_before - state.structure_temp)
+    gained = heat_flow * (server - share * hot_before) - lost
+    hot = (air_mass * hot_before + gained) / (air_mass + drawn)
+    server_gain = drawn / (server_mass + heat_flow)
+    hot_gain = heat_flow * server_gain / (air_mass + drawn)
+    air = air_flow * AIR_HEAT
+    passing = air - jnp.sum(drawn, axis=1)
+    returned = (jnp.sum(drawn * hot, axis=1) + passing * state.supply_air_temp) / air
+    warmed = lost / (design * it.structure_capacity / interval)
+    return HallResponse(
+        supply=state.supply_air_temp,
+        flows=HallFlows(inlet, power, ratio, returned),
+        server_temp=server,
+        hot_aisle_temp=hot,
+        structure_temp=state.structure_temp + warmed,
+        inlet_gain=1.0 - share,
+        server_gain=server_gain,
+        hot_gain=hot_gain,
+        return_gain=(jnp.sum(drawn * hot_gain, axis=1) + passing) / air,
     )
-    gained = heat_flow * (server - share * state.hot_aisle_temp) - to_structure
-    hot = (air_mass * state.hot_aisle_temp + gained) / (
-        air_mass + heat_flow * (1.0 - share)
+
+
+def apply_supply_air(
+    state: PlantState, response: HallResponse, supply: jax.Array
+) -> tuple[PlantState, HallFlows]:
+    """Return the halls after the step with the supply air that they really got."""
+    change = supply - response.supply
+    by_zone = change[:, None]
+    flows = dataclasses.replace(
+        response.flows,
+        inlet_temp=response.flows.inlet_temp + response.inlet_gain * by_zone,
+        return_temp=response.flows.return_temp + response.return_gain * change,
     )
-    structure = state.structure_temp + to_structure / (
-        design * it.structure_capacity / interval
-    )
-    drawn = heat_flow * (1.0 - share)
-    air_heat_flow = air_flow * AIR_HEAT
-    bypass = air_heat_flow - jnp.sum(drawn, axis=1)
-    returned = jnp.sum(drawn * hot, axis=1) + bypass * state.supply_air_temp
     moved = dataclasses.replace(
-        state, server_temp=server, hot_aisle_temp=hot, structure_temp=structure
+        state,
+        server_temp=response.server_temp + response.server_gain * by_zone,
+        hot_aisle_temp=response.hot_aisle_temp + response.hot_gain * by_zone,
+        structure_temp=response.structure_temp,
+        supply_air_temp=supply,
+        return_air_temp=flows.return_temp,
     )
-    return moved, HallFlows(
-        inlet_temp=inlet,
-        power=power,
-        ratio=ratio,
-        return_temp=returned / air_heat_flow,
-    )
+    return moved, flows

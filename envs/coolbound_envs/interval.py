@@ -8,15 +8,23 @@ from flax import struct
 
 from coolbound_envs import components, sequencer
 from coolbound_envs.chilled_water import step_water
-from coolbound_envs.coils import CoilFlows, coils, step_pressure, step_supply_loop
-from coolbound_envs.constants import AIR_HEAT
-from coolbound_envs.halls import HallFlows, step_halls, zone_work
+from coolbound_envs.coils import (
+    CoilFlows,
+    coil_flows,
+    coil_water,
+    step_pressure,
+    step_supply_loop,
+    supply_air,
+)
+from coolbound_envs.drives import STANDSTILL, step_drives
+from coolbound_envs.halls import HallFlows, apply_supply_air, hall_response, zone_work
 from coolbound_envs.params import PlantParams
 from coolbound_envs.plant_room import PlantRoom, plant_room
-from coolbound_envs.psychrometrics import saturated_enthalpy
+from coolbound_envs.room_air import step_room_air
+from coolbound_envs.sequencer import SequencerState
 from coolbound_envs.spec import HALLS
 from coolbound_envs.state import Disturbance, Flows, PlantState
-from coolbound_envs.towers import OutdoorAir, step_tower
+from coolbound_envs.towers import OutdoorAir, TowerFlows, outdoor_air, step_tower
 from coolbound_envs.types import Action, Scalar
 
 CONTROL_INTERVAL = 300.0
@@ -54,26 +62,16 @@ class Summary:
     running: jax.Array
 
 
-def pump_speed_floor(commanded: Scalar, params: PlantParams) -> Scalar:
-    """Return the condenser-pump speed that the running machines need [1].
-
-    The BAS keeps it whatever is asked: a share of each machine's design flow.
-    """
-    chiller = params.chiller
-    needed = chiller.condenser_flow_min * chiller.condenser_flow * commanded
-    return needed / params.condenser.design_flow
-
-
 def _flows(
     hall: HallFlows,
     coil: CoilFlows,
     room: PlantRoom,
-    returned: Scalar,
-    rejected: Scalar,
-    powers: tuple[Scalar, Scalar, Scalar],
+    tower: TowerFlows,
+    before: PlantState,
+    powers: tuple[Scalar, Scalar],
 ) -> Flows:
-    """Return one record of what flowed; powers: CRAH fans, CW pumps, tower fans [W]."""
-    crah_power, cw_pump_power, tower_power = powers
+    """Return one record of what flowed; powers: CRAH fans and CW pumps [W]."""
+    crah_power, cw_pump_power = powers
     return Flows(
         inlet_temp=hall.inlet_temp,
         it_power=jnp.sum(hall.power, axis=1),
@@ -83,7 +81,7 @@ def _flows(
         chw_flow=room.flow,
         chw_pressure=coil.pressure,
         chw_pump_power=room.pump_power,
-        return_temp=returned,
+        return_temp=before.buffer_temp,
         economizer_heat=room.economizer_heat,
         chiller_heat=room.chiller_heat,
         chiller_power=room.chiller_power,
@@ -94,9 +92,26 @@ def _flows(
         cw_entering_temp=room.cw_entering_temp,
         cw_leaving_temp=room.cw_leaving_temp,
         cw_pump_power=cw_pump_power,
-        tower_heat=rejected,
-        tower_power=tower_power,
+        tower_heat=tower.heat,
+        tower_power=tower.power,
+        evaporation=tower.evaporation,
+        latent_heat=before.latent_heat,
     )
+
+
+def _air(
+    state: PlantState, disturbance: Disturbance, params: PlantParams
+) -> tuple[jax.Array, jax.Array]:
+    """Return air through the CRAHs in service [kg/s] and their fan power [W], (halls,).
+
+    Affinity laws; without fans a little air drifts through.
+    """
+    crah = params.crah
+    in_service = jnp.maximum(1.0 - disturbance.faults.crah_lost, STANDSTILL)
+    speed = jnp.maximum(state.crah_speed, STANDSTILL)
+    air_flow = crah.air_flow / HALLS * in_service * speed
+    power = crah.fan_power / HALLS * in_service * speed**crah.fan_exponent
+    return air_flow, power
 
 
 def substep(
@@ -104,76 +119,89 @@ def substep(
     action: Action,
     disturbance: Disturbance,
     outdoor: OutdoorAir,
+    elapsed: Scalar,
     interval: float,
     params: PlantParams,
 ) -> tuple[PlantState, Flows]:
-    """Advance the plant by one integration step."""
-    crah = params.crah
-    speed = jnp.moveaxis(action.crah_fan_speed, -1, 0)
-    air_flow = crah.air_flow / HALLS * speed
-    fan_power = crah.fan_power / HALLS * speed**crah.fan_exponent
-    state, hall = step_halls(
-        state, zone_work(disturbance.it_work), air_flow, interval, params.it
+    """Advance the plant by one integration step.
+
+    Args:
+        state: True state at its start.
+        action: Applied action, physical units, hall axis last.
+        disturbance: What acts on the plant.
+        outdoor: Outdoor air of the control interval.
+        elapsed: Since the control interval began. [s]
+        interval: Length of the step. [s]
+        params: The plant.
+    """
+    faults = disturbance.faults
+    is_powered = elapsed >= faults.power_lost
+    state = dataclasses.replace(
+        state, sequencer=sequencer.lose_power(state.sequencer, ~is_powered)
     )
+    state = step_drives(state, action, faults, is_powered, interval, params)
+    air_flow, fan_power = _air(state, disturbance, params)
+    work = zone_work(disturbance.it_work)
+    response = hall_response(state, work, air_flow, interval, params.it)
     setpoint = jnp.moveaxis(action.supply_air_setpoint, -1, 0)
-    state = step_supply_loop(state, setpoint, interval, params)
+    state = step_supply_loop(state, setpoint, faults.valve_stuck, interval, params)
     state = step_pressure(state, action.chw_pressure_setpoint * 1e3, interval)
-    coil = coils(state, action, hall.return_temp, params)
-    supply = hall.return_temp + (fan_power - coil.heat) / (air_flow * AIR_HEAT)
-    floor = pump_speed_floor(state.sequencer.commanded_count, params)
-    cw_speed = jnp.maximum(action.cw_pump_speed, floor)
-    room = plant_room(state, action, coil, cw_speed, params)
-    returned = state.buffer_temp
-    state = step_water(state, coil, room, interval, params)
-    state, rejected = step_tower(
-        state, room, action.tower_fan_speed, outdoor, interval, params
-    )
-    machines = sequencer.advance(
-        state.sequencer,
-        state.basin_temp,
-        jnp.asarray(START_BASIN_TEMP, state.basin_temp.dtype),
-        interval,
-        params.chiller,
-        params.sequencer,
+    water = coil_water(state, faults, params)
+    supply = supply_air(response, water, fan_power, air_flow)
+    state, hall = apply_supply_air(state, response, supply)
+    coil = coil_flows(hall.return_temp, water, state.latent_heat)
+    pump_power = components.cw_pump_power(state.cw_speed, params.condenser)
+    room = plant_room(state, action, coil, pump_power, params)
+    before, state = state, step_water(state, coil, room, interval, params)
+    state, tower = step_tower(
+        state, room, outdoor, faults.tower_cell_lost, interval, params
     )
     state = dataclasses.replace(
         state,
-        supply_air_temp=supply,
-        return_air_temp=hall.return_temp,
         chiller_power=room.chiller_power,
         lift=room.lift,
         evaporator_flow=room.evaporator_flow,
-        sequencer=machines,
+        sequencer=_machines(state, room, interval, params),
     )
-    powers = (
-        fan_power,
-        components.cw_pump_power(cw_speed, params.condenser),
-        params.condenser.fan_power * action.tower_fan_speed**3,
-    )
-    return state, _flows(hall, coil, room, returned, rejected, powers)
+    powers = (fan_power, pump_power)
+    return state, _flows(hall, coil, room, tower, before, powers)
 
 
-def decide(state: PlantState, action: Action, params: PlantParams) -> PlantState:
+def _machines(
+    state: PlantState, room: PlantRoom, interval: float, params: PlantParams
+) -> SequencerState:
+    """Return the sequencer after a step: machines that must have tripped, then age."""
+    chiller, machines = params.chiller, state.sequencer
+    is_unsafe = (
+        ~room.has_flow
+        | (room.evaporator_leaving_temp < chiller.freeze_trip)
+        | (room.cw_leaving_temp > chiller.condensing_trip)
+    )
+    is_tripped = is_unsafe[None] & (machines.ramp > 0.0)
+    machines = sequencer.trip(machines, is_tripped, params.sequencer)
+    return sequencer.advance(
+        machines,
+        state.basin_temp,
+        jnp.asarray(START_BASIN_TEMP, state.basin_temp.dtype),
+        interval,
+        chiller,
+        params.sequencer,
+    )
+
+
+def decide(
+    state: PlantState, action: Action, disturbance: Disturbance, params: PlantParams
+) -> PlantState:
     """Let the sequencer turn the two requests into commands."""
-    machines = sequencer.stage_chillers(
-        state.sequencer, action.chiller_demand, params.sequencer
-    )
+    timers = params.sequencer
+    is_broken = disturbance.faults.chiller_tripped > 0.5
+    machines = sequencer.trip(state.sequencer, is_broken, timers)
+    machines = sequencer.stage_chillers(machines, action.chiller_demand, timers)
     gain = state.buffer_temp - state.basin_temp
     machines = sequencer.switch_economizer(
-        machines, action.economizer_demand, gain, params.sequencer
+        machines, action.economizer_demand, gain, timers
     )
     return dataclasses.replace(state, sequencer=machines)
-
-
-def step_room_air(
-    state: PlantState, disturbance: Disturbance, params: PlantParams
-) -> PlantState:
-    """Let the halls' dew point follow the conditioned make-up air."""
-    room = params.room
-    target = jnp.clip(disturbance.dew_point, room.dew_point_min, room.dew_point_max)
-    share = CONTROL_INTERVAL / (CONTROL_INTERVAL + room.exchange_time)
-    dew_point = state.room_dew_point + share * (target - state.room_dew_point)
-    return dataclasses.replace(state, room_dew_point=dew_point)
 
 
 def _first_summary(flows: Flows) -> Summary:
@@ -244,24 +272,25 @@ def run_interval(
         The state at its end, and what happened in between.
     """
     interval = CONTROL_INTERVAL / substeps
-    state = decide(state, action, params)
-    outdoor = OutdoorAir(
-        wet_bulb=disturbance.wet_bulb,
-        pressure=disturbance.pressure,
-        enthalpy=saturated_enthalpy(disturbance.wet_bulb, disturbance.pressure),
-    )
+    state = decide(state, action, disturbance, params)
+    outdoor = outdoor_air(disturbance)
 
     def advance(
-        carry: tuple[PlantState, Summary], _: None
+        carry: tuple[PlantState, Summary], elapsed: jax.Array
     ) -> tuple[tuple[PlantState, Summary], None]:
         before, total = carry
-        after, flows = substep(before, action, disturbance, outdoor, interval, params)
+        after, flows = substep(
+            before, action, disturbance, outdoor, elapsed, interval, params
+        )
         total = _add(total, before, after, flows, interval)
         return (after, total), None
 
+    times = interval * jnp.arange(substeps, dtype=state.basin_temp.dtype)
     shapes = jax.eval_shape(
-        lambda: substep(state, action, disturbance, outdoor, interval, params)[1]
+        lambda: substep(
+            state, action, disturbance, outdoor, times[0], interval, params
+        )[1]
     )
     empty = _first_summary(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes))
-    (state, total), _ = jax.lax.scan(advance, (state, empty), None, length=substeps)
-    return step_room_air(state, disturbance, params), total
+    (state, total), _ = jax.lax.scan(advance, (state, empty), times)
+    return step_room_air(state, disturbance, CONTROL_INTERVAL, params), total

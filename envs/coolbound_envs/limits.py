@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from coolbound_envs.interval import CONTROL_INTERVAL, Summary, pump_speed_floor
+from coolbound_envs.drives import pump_speed_floor
+from coolbound_envs.interval import CONTROL_INTERVAL, Summary
 from coolbound_envs.limit_numbers import LimitValues
 from coolbound_envs.limit_table import GROUPS, IDLE, LIMITS
 from coolbound_envs.params import PlantParams
@@ -208,14 +209,16 @@ def _capacity(moment: Moment, limits: LimitValues, params: PlantParams) -> jax.A
 def _short_cycle(moment: Moment, limits: LimitValues) -> jax.Array:
     """SHORT_CYCLE_MODE: what changed, and whether it was time [min]."""
     before, after = moment.before.sequencer, moment.after.sequencer
-    has_changed = jnp.abs(after.commanded - before.commanded) > 0.5
+    # A trip and its replacement are the machines' own protection, nobody's choice.
+    is_chosen = after.protective < 0.5
+    has_changed = (jnp.abs(after.commanded - before.commanded) > 0.5) & is_chosen
     early = jnp.where(
         has_changed, limits.machine_timer - before.machine_age, 60.0 * IDLE
     )
     is_staged = jnp.any(has_changed, axis=0)
     hurried = jnp.where(is_staged, limits.machine_timer - before.stage_age, 60.0 * IDLE)
     worst = jnp.maximum(jnp.max(early, axis=0), hurried)
-    has_started = jnp.any(after.commanded > before.commanded, axis=0)
+    has_started = jnp.any((after.commanded > before.commanded) & is_chosen, axis=0)
     crowded = jnp.where(
         has_started, limits.start_window - before.start_age_second, 60.0 * IDLE
     )

@@ -108,6 +108,9 @@ class ChillerParams:
         ramp: Growth of available capacity after a start. [1/s]
         start_time: From start command to first cooling. [s]
         load_min: The economizer leaves this share of load to a machine. [1]
+        flow_trip: Below this share of design flow, either side, it trips. [1]
+        freeze_trip: Below this evaporator leaving water it trips. [degC]
+        condensing_trip: Above this condenser leaving water it trips. [degC]
     """
 
     capacity: Scalar
@@ -121,6 +124,9 @@ class ChillerParams:
     ramp: Scalar
     start_time: Scalar
     load_min: Scalar
+    flow_trip: Scalar
+    freeze_trip: Scalar
+    condensing_trip: Scalar
 
 
 @struct.dataclass
@@ -131,12 +137,17 @@ class CondenserParams:
         design_flow: Flow at full pump speed. [kg/s]
         static_pressure: Head that does not depend on flow. [Pa]
         friction_pressure: Loss by friction at design flow. [Pa]
+        pump_drop: Fall of pump head from zero to design flow. [Pa]
         pump_efficiency: Pump and drive together. [1]
         basin_mass: Water in basin and pipes. [kg]
         air_flow: Tower air at full fan speed. [kg/s]
         fan_power: Tower fans at full speed. [W]
         conductance: Merkel UA at design. [W/K]
         design_wet_bulb: Wet bulb of the tower's design. [degC]
+        cells: Tower cells. [1]
+        cell_flow_min: A cell is shut off below this share of its water. [1]
+        drift: Water carried out as drops, share of circulation. [1]
+        concentration: Cycles of concentration that blowdown holds. [1]
         economizer_effectiveness: Plate exchanger. [1]
         low_limit_cooling: Basin low limit while a chiller runs. [degC]
         low_limit_free: Basin low limit without a chiller. [degC]
@@ -146,12 +157,17 @@ class CondenserParams:
     design_flow: Scalar
     static_pressure: Scalar
     friction_pressure: Scalar
+    pump_drop: Scalar
     pump_efficiency: Scalar
     basin_mass: Scalar
     air_flow: Scalar
     fan_power: Scalar
     conductance: Scalar
     design_wet_bulb: Scalar
+    cells: Scalar
+    cell_flow_min: Scalar
+    drift: Scalar
+    concentration: Scalar
     economizer_effectiveness: Scalar
     low_limit_cooling: Scalar
     low_limit_free: Scalar
@@ -170,6 +186,8 @@ class SequencerParams:
         mode_gap: Shortest time between any two changes. [s]
         start_window: No more than two starts of the plant in this time. [s]
         valve_stroke: Full travel of an isolation valve. [s]
+        trip_reset: A tripped machine is locked out this long. [s]
+        drive_travel: Full travel of the drive of a fan or pump. [s]
     """
 
     on_min: Scalar
@@ -179,6 +197,8 @@ class SequencerParams:
     mode_gap: Scalar
     start_window: Scalar
     valve_stroke: Scalar
+    trip_reset: Scalar
+    drive_travel: Scalar
 
 
 @struct.dataclass

@@ -3,7 +3,10 @@
 Requests become running machines through timers, as in a building automation
 system: one change at a time, stage hold, shortest run and rest, two starts in
 an hour, isolation valves that take their time, and a start that waits until
-the condenser water is warm enough.
+the condenser water is warm enough. The machine that rested longest starts and
+the one that ran longest stops, so that duty rotates. A machine that trips is
+locked out for a while; its replacement starts at once, outside the timers that
+spare machines from being cycled by choice.
 """
 
 import dataclasses
@@ -37,6 +40,8 @@ class SequencerState:
         stage_age: Since the last change of any chiller. [s]
         start_age: Since the last start of any chiller. [s]
         start_age_second: Since the start before that. [s]
+        lockout: Time until a tripped chiller may start again, (chillers,). [s]
+        protective: 1 where a chiller's last change was a trip or replaced one. [1]
     """
 
     commanded: jax.Array
@@ -49,6 +54,8 @@ class SequencerState:
     stage_age: jax.Array
     start_age: jax.Array
     start_age_second: jax.Array
+    lockout: jax.Array
+    protective: jax.Array
 
     @property
     def commanded_count(self) -> jax.Array:
@@ -98,32 +105,71 @@ def stage_chillers(
         state.mode_age >= timers.mode_gap
     )
     may_start = is_free & (state.start_age_second >= timers.start_window)
-    wants_more = (demand > count + 0.6) & may_start
+    replaces = jnp.any(state.lockout > 0.0, axis=0)
+    wants_more = (demand > count + 0.6) & (may_start | replaces)
     wants_less = (demand < count - 0.6) & is_free
     is_off = state.commanded < 0.5
-    rested = is_off & (state.machine_age >= timers.off_min)
+    rested = is_off & (state.machine_age >= timers.off_min) & (state.lockout <= 0.0)
     run_in = ~is_off & (state.machine_age >= timers.on_min)
     start = _first_longest(state.machine_age, rested & wants_more[None])
     stop = _first_longest(state.machine_age, run_in & wants_less[None])
     to_free = (demand < 0.4) & is_free & (state.economizer_position > 0.99)
     all_run_in = jnp.all(is_off | run_in, axis=0)
     stop = jnp.where((to_free & all_run_in)[None], state.commanded, stop)
-    return _apply_stage(state, start, stop)
+    return _apply_stage(state, start, stop, ~may_start)
 
 
 def _apply_stage(
-    state: SequencerState, start: jax.Array, stop: jax.Array
+    state: SequencerState, start: jax.Array, stop: jax.Array, is_protective: jax.Array
 ) -> SequencerState:
+    """Apply starts and stops; a protective start does not count as one by choice."""
     has_started = jnp.sum(start, axis=0) > 0.0
     has_changed = has_started | (jnp.sum(stop, axis=0) > 0.0)
-    second = jnp.where(has_started, state.start_age, state.start_age_second)
+    is_chosen = has_started & ~is_protective
+    second = jnp.where(is_chosen, state.start_age, state.start_age_second)
+    is_moved = start + stop > 0.0
+    by_protection = start * is_protective.astype(start.dtype)
     return dataclasses.replace(
         state,
         commanded=state.commanded + start - stop,
-        machine_age=jnp.where(start + stop > 0.0, 0.0, state.machine_age),
+        machine_age=jnp.where(is_moved, 0.0, state.machine_age),
         stage_age=jnp.where(has_changed, 0.0, state.stage_age),
-        start_age=jnp.where(has_started, 0.0, state.start_age),
+        start_age=jnp.where(is_chosen, 0.0, state.start_age),
         start_age_second=second,
+        protective=jnp.where(is_moved, by_protection, state.protective),
+    )
+
+
+def trip(
+    state: SequencerState, is_tripped: jax.Array, timers: SequencerParams
+) -> SequencerState:
+    """Stop machines at once, without asking the timers, and lock them out.
+
+    Args:
+        state: The sequencer.
+        is_tripped: True where a machine's own protection acts, (chillers,).
+        timers: The plant's timers.
+    """
+    stops = is_tripped & (state.commanded > 0.5)
+    return dataclasses.replace(
+        state,
+        commanded=jnp.where(stops, 0.0, state.commanded),
+        ramp=jnp.where(is_tripped, 0.0, state.ramp),
+        machine_age=jnp.where(stops, 0.0, state.machine_age),
+        stage_age=jnp.where(jnp.any(stops, axis=0), 0.0, state.stage_age),
+        lockout=jnp.where(is_tripped, timers.trip_reset, state.lockout),
+        protective=jnp.where(stops, 1.0, state.protective),
+    )
+
+
+def lose_power(state: SequencerState, is_lost: jax.Array) -> SequencerState:
+    """Stop the machines while power is lost; each restarts by its start time."""
+    stops = is_lost[None] & (state.commanded > 0.5)
+    return dataclasses.replace(
+        state,
+        ramp=jnp.where(is_lost[None], 0.0, state.ramp),
+        machine_age=jnp.where(stops, 0.0, state.machine_age),
+        stage_age=jnp.where(jnp.any(stops, axis=0), 0.0, state.stage_age),
     )
 
 
@@ -178,6 +224,7 @@ def advance(
         stage_age=_older(state.stage_age, interval),
         start_age=_older(state.start_age, interval),
         start_age_second=_older(state.start_age_second, interval),
+        lockout=jnp.maximum(state.lockout - interval, 0.0),
     )
 
 

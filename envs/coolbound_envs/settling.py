@@ -13,6 +13,9 @@ _CHW_SUPPLY = 12.0
 _PRESSURE = 80.0
 _RISE = 12.0
 _CHW_RISE = 8.0
+_CRAH_SPEED = 0.85
+_CW_SPEED = 0.8
+_TOWER_SPEED = 0.6
 
 
 def initial_action(disturbance: Disturbance, shape: tuple[int, ...]) -> Action:
@@ -24,11 +27,11 @@ def initial_action(disturbance: Disturbance, shape: tuple[int, ...]) -> Action:
 
     return Action(
         supply_air_setpoint=full(_SUPPLY_AIR, HALLS),
-        crah_fan_speed=full(0.85, HALLS),
+        crah_fan_speed=full(_CRAH_SPEED, HALLS),
         chw_supply_setpoint=full(_CHW_SUPPLY),
         chw_pressure_setpoint=full(_PRESSURE),
-        cw_pump_speed=full(0.8),
-        tower_fan_speed=full(0.6),
+        cw_pump_speed=full(_CW_SPEED),
+        tower_fan_speed=full(_TOWER_SPEED),
         chiller_demand=full(2.0),
         economizer_demand=full(0.0),
     )
@@ -56,6 +59,12 @@ def initial_state(
         valve=full(0.8, HALLS),
         valve_command=full(0.8, HALLS),
         loop_error=full(0.0, HALLS),
+        crah_speed=full(_CRAH_SPEED, HALLS),
+        chw_pump_ready=full(1.0),
+        cw_speed=full(_CW_SPEED),
+        tower_speed=full(_TOWER_SPEED),
+        tower_cells=params.condenser.cells + full(0.0),
+        latent_heat=full(0.0),
         pressure_setpoint=full(_PRESSURE * 1e3),
         supply_pipe_temp=full(_CHW_SUPPLY, PIPE_CELLS),
         return_pipe_temp=full(_CHW_SUPPLY + _CHW_RISE, PIPE_CELLS),
@@ -84,4 +93,6 @@ def _two_running(full) -> SequencerState:
         stage_age=full(AGE_MAX),
         start_age=full(AGE_MAX),
         start_age_second=full(AGE_MAX),
+        lockout=full(0.0, CHILLERS),
+        protective=full(0.0, CHILLERS),
     )

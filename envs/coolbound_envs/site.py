@@ -126,6 +126,9 @@ def _parse_chiller(table: Table) -> ChillerParams:
         ramp=_number(table.quantity("ramp", "1/s", 1e-4, 0.1)),
         start_time=_number(table.quantity("start_time", "s", 10.0, 1800.0)),
         load_min=_number(table.number("load_min", 0.05, 0.6)),
+        flow_trip=_number(table.number("flow_trip", 0.05, 0.9)),
+        freeze_trip=_number(table.quantity("freeze_trip", "degC", -10.0, 6.0)),
+        condensing_trip=_number(table.quantity("condensing_trip", "degC", 36.0, 60.0)),
     )
     table.finish()
     return params
@@ -136,12 +139,17 @@ def _parse_condenser(table: Table) -> CondenserParams:
         design_flow=_number(table.quantity("design_flow", "kg/s", 0.5, 1e5)),
         static_pressure=_number(table.quantity("static_pressure", "Pa", 0.0, 5e5)),
         friction_pressure=_number(table.quantity("friction_pressure", "Pa", 1e3, 1e6)),
+        pump_drop=_number(table.quantity("pump_drop", "Pa", 0.0, 1e6)),
         pump_efficiency=_number(table.number("pump_efficiency", 0.1, 0.95)),
         basin_mass=_number(table.quantity("basin_mass", "kg", 100.0, 1e7)),
         air_flow=_number(table.quantity("air_flow", "kg/s", 0.5, 1e5)),
         fan_power=_number(table.quantity("fan_power", "W", 1e2, 1e7)),
         conductance=_number(table.quantity("conductance", "W/K", 1e3, 1e8)),
         design_wet_bulb=_number(table.quantity("design_wet_bulb", "degC", 10.0, 32.0)),
+        cells=_number(table.integer("cells", 1, 64)),
+        cell_flow_min=_number(table.number("cell_flow_min", 0.1, 0.95)),
+        drift=_number(table.number("drift", 0.0, 0.01)),
+        concentration=_number(table.number("concentration", 1.2, 20.0)),
         economizer_effectiveness=_number(
             table.number("economizer_effectiveness", 0.0, 0.95)
         ),

@@ -49,6 +49,12 @@ class PlantState:
         valve: Coil valves, (halls,). [1]
         valve_command: Output of the supply-air loop, (halls,). [1]
         loop_error: Last error of that loop, (halls,). [K]
+        crah_speed: CRAH fans as they turn, (halls,). [1]
+        chw_pump_ready: Chilled-water pumps after a loss of power: 1 is ready. [1]
+        cw_speed: Condenser pumps as they turn. [1]
+        tower_speed: Tower fans as they turn. [1]
+        tower_cells: Tower cells in service. [1]
+        latent_heat: From vapour that the coils condense. [W]
         pressure_setpoint: That the pumps hold; follows the one asked for. [Pa]
         supply_pipe_temp: Chilled water towards the halls, (cells,). [degC]
         return_pipe_temp: Chilled water from the halls, (cells,). [degC]
@@ -71,6 +77,12 @@ class PlantState:
     valve: jax.Array
     valve_command: jax.Array
     loop_error: jax.Array
+    crah_speed: jax.Array
+    chw_pump_ready: jax.Array
+    cw_speed: jax.Array
+    tower_speed: jax.Array
+    tower_cells: jax.Array
+    latent_heat: jax.Array
     pressure_setpoint: jax.Array
     supply_pipe_temp: jax.Array
     return_pipe_temp: jax.Array
@@ -111,6 +123,8 @@ class Flows:
         cw_pump_power: Condenser pumps. [W]
         tower_heat: Heat rejected. [W]
         tower_power: Tower fans. [W]
+        evaporation: Water that the towers evaporate. [kg/s]
+        latent_heat: From vapour that the coils condense. [W]
     """
 
     inlet_temp: jax.Array
@@ -134,6 +148,8 @@ class Flows:
     cw_pump_power: jax.Array
     tower_heat: jax.Array
     tower_power: jax.Array
+    evaporation: jax.Array
+    latent_heat: jax.Array
 
     @property
     def facility_power(self) -> jax.Array:

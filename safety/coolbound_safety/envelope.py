@@ -9,7 +9,7 @@ not apply now, or that no channel can move is empty: G = 0, h = 1.
 import jax
 import jax.numpy as jnp
 
-from coolbound_envs.interval import pump_speed_floor
+from coolbound_envs.drives import pump_speed_floor
 from coolbound_envs.limit_table import LIMIT_NAMES
 from coolbound_envs.spec import HALLS, channel_array
 from coolbound_envs.types import Observation, Scalar, action_from_vector

@@ -13,7 +13,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from coolbound_envs.interval import pump_speed_floor
+from coolbound_envs.drives import pump_speed_floor
 from coolbound_envs.limit_table import LIMIT_NAMES, LIMITS
 from coolbound_envs.spec import CHANNELS, CHILLERS
 from coolbound_envs.types import Action, Observation, Scalar, action_from_vector

@@ -77,6 +77,13 @@ def coil_reserve(
     return (moved - needed) / 1e3
 
 
+def _cells(pump_speed: Scalar, params: PlantParams) -> Scalar:
+    """Return the share of the tower cells that get enough water to stay open [1]."""
+    condenser = params.condenser
+    most = jnp.floor(pump_speed * condenser.cells / condenser.cell_flow_min + 1e-3)
+    return jnp.clip(most, 1.0, condenser.cells) / condenser.cells
+
+
 def tower_water(
     fan_speed: Scalar,
     pump_speed: Scalar,
@@ -98,14 +105,15 @@ def tower_water(
     condenser = params.condenser
     pressure = jnp.asarray(STANDARD_PRESSURE, wet_bulb.dtype)
     enthalpy = saturated_enthalpy(wet_bulb, pressure)
-    air = condenser.air_flow * jnp.maximum(fan_speed, 0.125)
+    in_service = _cells(pump_speed, params)
+    air = condenser.air_flow * in_service * jnp.maximum(fan_speed, 0.125)
     capacity = jnp.full_like(wet_bulb, 3200.0)
     for _ in range(4):
         rise = jnp.clip(heat / (air * capacity), 0.5, 40.0)
         warm = saturated_enthalpy(wet_bulb + rise, pressure)
         capacity = 0.5 * (capacity + (warm - enthalpy) / rise)
     per_degree = components.tower_heat(
-        wet_bulb + 1.0, pump_speed, fan_speed, wet_bulb, capacity, condenser
+        wet_bulb + 1.0, pump_speed, fan_speed, wet_bulb, capacity, condenser, in_service
     )
     entering = wet_bulb + heat / per_degree
     return entering - heat / (condenser.design_flow * pump_speed * WATER_HEAT), entering
@@ -115,7 +123,8 @@ def tower_predictions(
     fan_speed: Scalar, pump_speed: Scalar, now: Estimate, params: PlantParams
 ) -> tuple[Scalar, Scalar]:
     """Return basin and condenser leaving water 15 min ahead [degC]."""
-    heat = (now.heat + now.chiller_power) * 1e3
+    pump = components.cw_pump_power(pump_speed, params.condenser)
+    heat = (now.heat + now.chiller_power) * 1e3 + pump
     leaving, entering = tower_water(fan_speed, pump_speed, heat, now.wet_bulb, params)
     rise = entering - leaving
     basin = SETTLED * leaving + (1.0 - SETTLED) * now.cw_supply

@@ -15,7 +15,7 @@ from made_plants import (
     site,
 )
 
-from coolbound_envs.halls import ZONE_SHARE, step_halls, zone_work
+from coolbound_envs.halls import ZONE_SHARE, apply_supply_air, hall_response, zone_work
 from coolbound_envs.interval import Summary
 from coolbound_envs.spec import HALLS, ZONES
 from coolbound_envs.state import PIPE_CELLS, Disturbance, PlantState
@@ -93,7 +93,9 @@ def heat_in_and_out(summary: Summary) -> tuple[np.ndarray, np.ndarray]:
         mean.it_power.sum(0)
         + mean.crah_power.sum(0)
         + mean.chw_pump_power
+        + mean.cw_pump_power
         + mean.chiller_power
+        + mean.latent_heat
     )
     return given * 300.0, mean.tower_heat * 300.0
 
@@ -160,7 +162,8 @@ def server_time_constant(load: float) -> float:
 
     def settle(state: PlantState, steps: int) -> tuple[PlantState, jax.Array]:
         def body(s: PlantState, _: None) -> tuple[PlantState, jax.Array]:
-            s = step_halls(s, work, air, 5.0, site().plant.it)[0]
+            response = hall_response(s, work, air, 5.0, site().plant.it)
+            s = apply_supply_air(s, response, s.supply_air_temp)[0]
             return s, jnp.mean(s.server_temp)
 
         return jax.lax.scan(body, state, None, length=steps)
