@@ -21,6 +21,9 @@ from coolbound_envs.types import Scalar
 LIFT_DELAY = 600.0
 """Lift control waits this long after a stage change. [s]"""
 
+LIFT_WATER_MAX = 20.0
+"""Lift control rests while chilled water is warmer: a hall to be pulled down. [degC]"""
+
 FREE_CONVECTION = 0.125
 """Air that moves with the fans off, share of design [EPL]. [1]"""
 
@@ -98,7 +101,11 @@ def _bypass(
     has_chiller = sequencer.commanded_count > 0.5
     low = jnp.where(has_chiller, condenser.low_limit_cooling, condenser.low_limit_free)
     short = low + 1.0 - state.basin_temp
-    is_loaded = (sequencer.running_count > 0.5) & (sequencer.stage_age > LIFT_DELAY)
+    is_loaded = (
+        (sequencer.running_count > 0.5)
+        & (sequencer.stage_age > LIFT_DELAY)
+        & (state.supply_pipe_temp[0] < LIFT_WATER_MAX)
+    )
     short_lift = jnp.where(is_loaded, condenser.lift_setpoint + 1.0 - room.lift, 0.0)
     target = jnp.clip(jnp.maximum(short, short_lift), 0.0, 1.0)
     return state.bypass + (target - state.bypass) * (interval / (interval + 60.0))
