@@ -11,6 +11,15 @@ import numpy as np
 
 from coolbound_envs import sensors
 from coolbound_envs.cooling import CoolingTask, TaskParams
+from coolbound_envs.fault_schedule import (
+    ActiveFaults,
+    FaultEvent,
+    FaultPlan,
+    empty_schedule,
+    faults_at,
+    fixed_plan,
+    no_fault_plan,
+)
 from coolbound_envs.faults import no_faults
 from coolbound_envs.interval import Summary, run_interval
 from coolbound_envs.limit_numbers import LimitValues, parse_limits
@@ -21,6 +30,7 @@ from coolbound_envs.site import Site, load_site
 from coolbound_envs.spec import POINT_INDEX
 from coolbound_envs.state import Disturbance, PlantState
 from coolbound_envs.types import Action, Observation, action_from_vector
+from coolbound_envs.variation import VariationSpread
 from coolbound_envs.weather import load_weather
 
 # supply air, CRAH fans, chilled water, pressure, pump, tower fan, machines, economizer
@@ -50,7 +60,12 @@ def scalar(value: float) -> jax.Array:
 
 
 def task_params(
-    *cities: str, noise: float = 1.0, dropout: float = 0.0, horizon: int = 10**8
+    *cities: str,
+    noise: float = 1.0,
+    dropout: float = 0.0,
+    horizon: int = 10**8,
+    faults: FaultPlan | None = None,
+    variation: VariationSpread | None = None,
 ) -> TaskParams:
     weathers = [load_weather(city) for city in cities]
     return TaskParams(
@@ -59,7 +74,19 @@ def task_params(
         sensors=sensors.SensorParams(noise=scalar(noise), dropout=scalar(dropout)),
         scenario=make_scenario(weathers, [load_trace("google2019")]),
         horizon=jnp.asarray(horizon, jnp.int32),
+        faults=no_fault_plan() if faults is None else faults,
+        variation=VariationSpread() if variation is None else variation,
     )
+
+
+def drill(*events: FaultEvent) -> FaultPlan:
+    """Return the plan that gives every episode these faults."""
+    return fixed_plan(events)
+
+
+def all_well(*shape: int) -> ActiveFaults:
+    """Return nothing out of order, for a batch of that shape."""
+    return faults_at(empty_schedule(0, shape), jnp.zeros(shape, jnp.float32))
 
 
 def places(count: int, cities: int = 1, day: int = 0, spread: int = 5400) -> Place:

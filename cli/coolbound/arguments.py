@@ -10,8 +10,10 @@ from typing import NoReturn
 from coolbound.choices import (
     ALGORITHMS,
     BENCHES,
+    CHILLER_TASKS,
     EVALUATED,
     OPERATORS,
+    PART_LOADS,
     TRAINING_LOADS,
     TRAINING_WEATHER,
     UNSEEN_WEATHER,
@@ -22,7 +24,10 @@ VERBS = {
     "train": "train a policy behind the safety layer",
     "evaluate": "compare controllers over the same weather, load and noise",
     "shadow": "run a policy beside an operator's log and report",
+    "tasks": "score controllers on the reference tasks, from easy to hard",
+    "audit": "put the simulated plant through its own quality gate",
     "bench": "measure speed: plant, projection, train or shadow",
+    "chiller": "list chiller records, or refit one into a site's form",
 }
 """The verbs, each with what it does."""
 
@@ -58,7 +63,7 @@ def build_parser() -> argparse.ArgumentParser:
     version = f"coolbound {metadata.version('coolbound')}"
     parser.add_argument("--version", action="version", version=version)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    fillers = (_simulate, _train, _evaluate, _shadow, _bench)
+    fillers = (_simulate, _train, _evaluate, _shadow, _tasks, _audit, _bench, _chiller)
     for (name, what), fill in zip(VERBS.items(), fillers, strict=True):
         verb = verbs.add_parser(
             name,
@@ -128,6 +133,9 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
         "--start", type=_whole(0, 365), default=181, help="days after 1 January"
     )
     parser.add_argument("--days", type=_whole(1, 366), default=30, help="length")
+    parser.add_argument(
+        "--faults", type=Path, help="TOML file of what breaks (docs/faults.md)"
+    )
 
 
 def _train(parser: argparse.ArgumentParser) -> None:
@@ -197,6 +205,37 @@ def _shadow(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _tasks(parser: argparse.ArgumentParser) -> None:
+    _seed(parser)
+    parser.add_argument(
+        "names", nargs="*", metavar="TASK", help="reference tasks (all of them)"
+    )
+    parser.add_argument(
+        "--controllers",
+        nargs="+",
+        default=OPERATORS,
+        metavar="NAME",
+        help="legacy, g36, start, reference, or folders of policies",
+    )
+    parser.add_argument(
+        "--episodes", type=_whole(1, 65536), default=64, help="side by side"
+    )
+
+
+def _audit(parser: argparse.ArgumentParser) -> None:
+    _out(parser, "runs/audit")
+    _seed(parser)
+    parser.add_argument(
+        "--log", type=Path, help="a log of the site (reference: the embedded one)"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="every check, on less: a first look"
+    )
+    parser.add_argument(
+        "--shielded", action="store_true", help="the plant behind the safety layer"
+    )
+
+
 def _bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=BENCHES, help="what to measure")
     parser.add_argument(
@@ -205,7 +244,32 @@ def _bench(parser: argparse.ArgumentParser) -> None:
         help="plant: batches up to this; projection: envelopes; train: updates; "
         "shadow: days of log",
     )
+    parser.add_argument(
+        "--against",
+        choices=("energyplus",),
+        help="plant: measure this engine in the same run",
+    )
     _seed(parser)
+
+
+def _chiller(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=CHILLER_TASKS, help="what to do")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="a record, or enough of its name"
+    )
+    parser.add_argument(
+        "--file", type=Path, help="records of your own, JSON or TOML, not the shipped"
+    )
+    parser.add_argument("--all", action="store_true", help="fit: every record")
+    parser.add_argument(
+        "--part-load",
+        choices=PART_LOADS,
+        default=PART_LOADS[0],
+        help="fit: heat over the capacity available, or over the rated one",
+    )
+    parser.add_argument(
+        "--out", type=Path, help="fit: folder for the results (--all: runs/chiller)"
+    )
 
 
 def _algorithm(text: str) -> str:

@@ -22,6 +22,11 @@ ALGORITHMS = ("ppo-lagrangian",)
 
 BENCHES = ("plant", "projection", "train", "shadow")
 
+CHILLER_TASKS = ("list", "fit")
+
+PART_LOADS = ("available", "rated")
+"""Capacities over which a refitted chiller's part load may be meant."""
+
 TRAINING_WEATHER = (
     "phoenix",
     "chicago",
@@ -34,6 +39,18 @@ TRAINING_WEATHER = (
 
 TRAINING_LOADS = ("google2019", "azure2019")
 """Load traces that the reference policy is trained on."""
+
+YEAR_CITIES = (
+    "phoenix",
+    "chicago",
+    "honolulu",
+    "dallas-2021",
+    "singapore-2021",
+    "frankfurt-2021",
+    "london-2021",
+    "tokyo-2021",
+)
+"""Eight climates that `bench plant` runs through a year."""
 
 UNSEEN_WEATHER = ("singapore-2021", "frankfurt-2021")
 """Years that it never saw."""

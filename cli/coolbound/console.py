@@ -19,10 +19,12 @@ class Answer:
     Attributes:
         data: For programs; printed by `--json`.
         text: For people; printed otherwise.
+        exit_code: 0, or 1 where what was asked came out badly. [1]
     """
 
     data: Mapping[str, Any]
     text: str
+    exit_code: int = 0
 
 
 def give(answer: Answer, as_json: bool) -> None:

@@ -1,6 +1,7 @@
 """The entry point: one verb, one answer, one exit code.
 
-0: done. 2: the user's mistake, said in one sentence. 1: ours. 130: Ctrl-C.
+0: done. 2: the user's mistake, said in one sentence. 1: ours, or a failed audit.
+130: Ctrl-C.
 """
 
 import importlib
@@ -23,7 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         options = parse(given)
-        give(_answer(options), options.json)
+        answer = _answer(options)
+        give(answer, options.json)
         sys.stdout.flush()
     except KeyboardInterrupt as stop:
         complain(str(stop) or "stopped; nothing half-written is left")
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:
         return _report(error)
-    return 0
+    return answer.exit_code
 
 
 def _answer(options: Namespace) -> Answer:

@@ -14,16 +14,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from coolbound_controllers.cooling_task import BatchedEnvironment
-from coolbound_envs.constants import EVAPORATION_HEAT
 from coolbound_envs.interval import CONTROL_INTERVAL
 from coolbound_envs.limit_table import LIMIT_NAMES, TOLERANCE
 from coolbound_envs.types import Controller, Observation
 
 CHUNK = 2016
 """Steps between two progress reports: a week. [1]"""
-
-LATENT_SHARE = 0.85
-"""Share of rejected heat that evaporates water. [1]"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +48,7 @@ class Trace:
         cooling: Everything but servers, (steps, places). [W]
         it: Servers with their fans, (steps, places). [W]
         work: IT work at 20 degC inlet, (steps, places). [W]
-        rejected: Heat rejected by the towers, (steps, places). [W]
+        water: Make-up water of the towers, (steps, places). [kg/s]
         inlet: Hottest inlet, (steps, places). [degC]
         running: Chillers running, (steps, places). [1]
         after: True-state h of the limits, (steps, places, 21). [each limit's unit]
@@ -65,7 +61,7 @@ class Trace:
     cooling: np.ndarray
     it: np.ndarray
     work: np.ndarray
-    rejected: np.ndarray
+    water: np.ndarray
     inlet: np.ndarray
     running: np.ndarray
     after: np.ndarray
@@ -130,7 +126,7 @@ def _row(info: dict[str, Any]) -> dict[str, jax.Array]:
         "cooling": mean.mechanical_power,
         "it": servers,
         "work": info["work"],
-        "rejected": mean.tower_heat,
+        "water": info["water"]["make_up"],
         "inlet": info["summary"].inlet_temp_max,
         "running": info["summary"].running,
         "after": info["limits"],
@@ -144,14 +140,15 @@ def figures(trace: Trace) -> dict[str, Any]:
     """Return the figures of one controller over all places and steps.
 
     Energies are totals over the places. `mlc` is mechanical energy over IT
-    energy, `pue` facility over IT energy, `wue` evaporated water per IT energy.
+    energy, `pue` facility over IT energy, `wue` litres of make-up water per kWh of
+    IT.
     A violation is a step with h above the tolerance.
     """
     hours = CONTROL_INTERVAL / 3600.0
     it = trace.it.sum() * hours / 1e3
     facility = trace.facility.sum() * hours / 1e3
     cooling = trace.cooling.sum() * hours / 1e3
-    water = LATENT_SHARE * trace.rejected.sum() * CONTROL_INTERVAL / EVAPORATION_HEAT
+    water = trace.water.sum() * CONTROL_INTERVAL
     starts = np.maximum(np.diff(trace.running, axis=0), 0.0).sum()
     return {
         "total_energy_kwh": float(facility),

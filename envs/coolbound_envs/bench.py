@@ -1,5 +1,6 @@
-"""Measures how fast the plant runs: instruments, limits and costs included."""
+"""Measures how fast the plant runs: instruments, faults, limits and costs included."""
 
+import dataclasses
 import functools
 import statistics
 import time
@@ -10,7 +11,10 @@ import jax
 import jax.numpy as jnp
 
 from coolbound_envs.cooling import CoolingTask, TaskParams, TaskState
+from coolbound_envs.fault_kinds import FaultEvent, FaultKind
+from coolbound_envs.fault_schedule import fixed_plan
 from coolbound_envs.interval import CONTROL_INTERVAL, SUBSTEPS
+from coolbound_envs.variation import make_spread
 from coolbound_envs.types import (
     Action,
     action_from_vector,
@@ -33,6 +37,29 @@ ROUND_S: Final = 0.5
 
 LANE_STEPS: Final = 16384
 """Control steps of one compiled call, all plants together. [1]"""
+
+_HOUR = 3600.0
+DRILL: Final = (
+    FaultEvent(FaultKind.CHILLER_TRIP, "chiller1", _HOUR, _HOUR),
+    FaultEvent(FaultKind.CRAH_LOSS, "hall1", 2.0 * _HOUR, _HOUR),
+    FaultEvent(FaultKind.CHW_PUMP_LOSS, "site", 3.0 * _HOUR, _HOUR),
+    FaultEvent(FaultKind.TOWER_CELL_LOSS, "site", 4.0 * _HOUR, _HOUR),
+    FaultEvent(FaultKind.STUCK_VALVE, "hall2", 5.0 * _HOUR, _HOUR),
+    FaultEvent(FaultKind.SENSOR_BIAS, "chw_supply_temp", 6.0 * _HOUR, _HOUR, 0.5),
+    FaultEvent(FaultKind.LOAD_STEP, "site", 7.0 * _HOUR, _HOUR, 0.3),
+    FaultEvent(FaultKind.HEAT_WAVE, "site", 8.0 * _HOUR, 24.0 * _HOUR),
+    FaultEvent(FaultKind.POWER_DIP, "site", 9.0 * _HOUR, 60.0),
+)
+"""The fault schedule of every measured plant: one of each sort, an hour apart."""
+
+
+def with_drill(params: TaskParams) -> TaskParams:
+    """Return the task with a fault schedule on and plants that differ."""
+    return dataclasses.replace(
+        params,
+        faults=fixed_plan(DRILL),
+        variation=make_spread(chiller_efficiency=0.1, tower_conductance=0.1),
+    )
 
 
 def measure_plant(
@@ -63,7 +90,7 @@ def measure_batch(params: TaskParams, batch: int, seed: int = 0) -> dict[str, An
     task, start_key = CoolingTask(), jax.random.key(seed)
     state = jax.jit(task.reset_batch, static_argnums=2)(start_key, params, (batch,))[1]
     begun = time.perf_counter()
-    run = _run.lower(state, start_key, params, steps).compile()
+    run = run_batch.lower(state, start_key, params, steps).compile()
     compile_s = time.perf_counter() - begun
     state, _ = jax.block_until_ready(run(state, start_key, params))
     rounds = [_round(run, state, params, batch * steps) for _ in range(ROUNDS)]
@@ -80,7 +107,7 @@ def measure_batch(params: TaskParams, batch: int, seed: int = 0) -> dict[str, An
 
 
 @functools.partial(jax.jit, static_argnames="steps")
-def _run(
+def run_batch(
     state: TaskState, key: jax.Array, params: TaskParams, steps: int
 ) -> tuple[TaskState, jax.Array]:
     """Step a batch under wandering set-points and use all that `step` returns.

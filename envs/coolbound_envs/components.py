@@ -18,6 +18,9 @@ from coolbound_envs.params import (
 from coolbound_envs.psychrometrics import saturated_enthalpy
 from coolbound_envs.types import Scalar
 
+LOW_LOAD = 0.25
+"""The Carnot fraction's fit answers down to this part load. [1]"""
+
 
 def counterflow_effectiveness(
     conductance: Scalar, capacity_small: Scalar, capacity_large: Scalar
@@ -148,14 +151,19 @@ def chiller_cop(
     eta = e0 + e1 PLR + e2 PLR^2 + e3 lift + e4 lift^2 + e5 PLR lift, within
     0.2 to 0.85; COP = eta (T_leaving + 273.15 - 1.5) / (lift + 3). Fitted to
     [LBL] records; below the floor the head-pressure control holds the lift.
-    Below a tenth of its load a machine cycles: the value of a tenth holds.
+    Below a quarter of its load, where the form flatters, power falls in a line
+    towards a share a of that at a quarter: COP = COP(1/4) q / (a + (1 - a) q),
+    q = 4 PLR, held below q = 0.04 (docs/chillers.md has the errors).
     """
     e0, e1, e2, e3, e4, e5 = chiller.efficiency
-    load = jnp.clip(part_load, 0.1, 1.05)
+    load = jnp.clip(part_load, LOW_LOAD, 1.05)
+    low = jnp.clip(part_load / LOW_LOAD, 0.04, 1.0)
+    idle = chiller.idle_power
+    derated = low / (idle + (1.0 - idle) * low)
     held = jnp.maximum(lift, chiller.lift_floor)
     fraction = e0 + load * (e1 + e2 * load + e5 * held) + held * (e3 + e4 * held)
     fraction = jnp.clip(fraction, 0.2, 0.85)
-    return fraction * (leaving_temp + KELVIN - 1.5) / (held + 3.0)
+    return derated * fraction * (leaving_temp + KELVIN - 1.5) / (held + 3.0)
 
 
 def air_capacity_effective(

@@ -1,9 +1,14 @@
 """The cooling task: a gymnax-shaped environment around the plant.
 
-Observation: instruments, with quality and age. Action: ten channels. Reward:
-minus the facility power above the IT work, and minus a price for a trip.
-Costs: one per group of limits. Ends: terminated when a server inlet passes the
-trip temperature, truncated after `horizon` intervals.
+Observation: instruments, with quality and age. Action: ten channels; one that is
+NaN or outside its box is refused and the last one holds. Reward: minus the facility
+power above the IT work, and minus a price for a trip. Costs: one per group of
+limits. Ends: terminated when a server inlet passes the trip temperature, or when
+the integration diverges; truncated after `horizon` intervals.
+
+Faults and the plant's own variation are drawn at reset and act on the true plant;
+`TaskParams.plant` stays the nominal one. Limits and costs are those of the true
+plant, faults or not.
 
 Everything works on one plant or on a batch of them. Inside, batch axes come
 last (the plant's own layout); at the border, in observations, actions and
@@ -15,104 +20,100 @@ from typing import Any, final
 
 import jax
 import jax.numpy as jnp
-from flax import struct
 
 from coolbound_envs import sensors
+from coolbound_envs.accounts import (
+    DIVERGED_COST,
+    REWARD_POWER,
+    TRIP_PRICE,
+    TRIP_TEMP,
+    accounts,
+    power_above_work,
+    power_by_consumer,
+    reward_of,
+    without_readings,
+)
+from coolbound_envs.action_box import accepted, is_refused
+from coolbound_envs.episode import TaskParams, TaskState, select_lanes
+from coolbound_envs.fault_schedule import SensorFaults, draw_faults, faults_at
 from coolbound_envs.interval import CONTROL_INTERVAL, SUBSTEPS, Summary, run_interval
-from coolbound_envs.limit_numbers import LimitValues
-from coolbound_envs.limits import Moment, group_costs, limit_values
+from coolbound_envs.limits import Moment, limit_values
 from coolbound_envs.params import PlantParams
-from coolbound_envs.scenario import Place, Scenario, disturbance_at
+from coolbound_envs.scenario import Place, disturbance_at, disturbed
 from coolbound_envs.settling import initial_action, initial_state
-from coolbound_envs.spec import HALLS, OBSERVATION_SIZE, ZONES
+from coolbound_envs.soundness import is_sound
+from coolbound_envs.spec import HALLS, ZONES
 from coolbound_envs.state import Disturbance, PlantState
 from coolbound_envs.types import Action, Key, Observation, Scalar
+from coolbound_envs.variation import draw_variation, varied_plant
 
-REWARD_POWER = 1.0e5
-"""One unit of reward is this much power above the IT work. [W]"""
-
-TRIP_TEMP = 40.0
-"""Servers switch themselves off at this inlet. [degC]"""
-
-TRIP_PRICE = 1.0e3
-"""Reward lost with a trip: more than ending the episode early can gain. [1]"""
+__all__ = [
+    "DIVERGED_COST",
+    "HISTORY",
+    "REWARD_POWER",
+    "TRIP_PRICE",
+    "TRIP_TEMP",
+    "CoolingTask",
+    "TaskParams",
+    "TaskState",
+    "acting_disturbance",
+    "advance",
+    "power_above_work",
+    "power_by_consumer",
+    "select_lanes",
+    "true_plant",
+]
 
 HISTORY = 3
 """Intervals of inlet temperature that are kept: 15 min. [1]"""
 
-
-@struct.dataclass
-class TaskParams:
-    """Everything that makes one task. Dynamic.
-
-    Attributes:
-        plant: The plant.
-        limits: The limits' numbers.
-        sensors: The instruments.
-        scenario: Weather and load to draw from.
-        horizon: Intervals in an episode. [1]
-    """
-
-    plant: PlantParams
-    limits: LimitValues
-    sensors: sensors.SensorParams
-    scenario: Scenario
-    horizon: jax.Array
+BEFORE = -1
+"""`TaskState.steps` while a plant settles before its episode: no fault acts. [1]"""
 
 
-@struct.dataclass
-class TaskState:
-    """The whole simulation. Dynamic; no controller reads it.
+def true_plant(state: TaskState, params: TaskParams) -> PlantParams:
+    """Return the constants of the plant that is simulated, leaves of batch shape."""
+    return varied_plant(params.plant, state.variation)
 
-    Attributes:
-        plant: True state of the plant.
-        readings: The last readings of the instruments.
-        applied: The action of the interval before.
-        inlet_history: Zone inlets, newest first, (3, halls, zones). [degC]
-        place: Where in weather and load the episode stands.
-        steps: Intervals since the episode began. [1]
-    """
 
-    plant: PlantState
-    readings: sensors.SensorState
-    applied: Action
-    inlet_history: jax.Array
-    place: Place
-    steps: jax.Array
+def acting_disturbance(
+    state: TaskState, params: TaskParams
+) -> tuple[Disturbance, SensorFaults]:
+    """Return what acts on plant and instruments in the interval that begins now."""
+    active = faults_at(state.faults, _elapsed(state))
+    tables = disturbance_at(state.place, params.scenario, params.plant.it)
+    acting = disturbed(tables, active, state.variation, params.plant.it)
+    return acting, active.sensors
+
+
+def _elapsed(state: TaskState) -> jax.Array:
+    """Return the time since the episode began, negative before it [s]."""
+    return state.steps.astype(jnp.float32) * CONTROL_INTERVAL
 
 
 def advance(
     key: Key, state: TaskState, action: Action, params: TaskParams
 ) -> tuple[TaskState, Summary, jax.Array, Disturbance]:
-    """Run one interval and read the instruments.
+    """Run one interval and read the instruments; the action is not questioned.
 
     Returns:
         The state after it, its summary, h of all limits (21, ...), and the
         disturbance that acted.
     """
-    disturbance = disturbance_at(state.place, params.scenario, params.plant.it)
-    plant, summary = run_interval(
-        state.plant, action, disturbance, params.plant, SUBSTEPS
-    )
-    moment = Moment(
-        summary=summary,
-        before=state.plant,
-        after=plant,
-        inlet_before=state.inlet_history[-1],
-        inlet_last=state.inlet_history[0],
-        action=action,
-        previous=state.applied,
-    )
-    values = limit_values(moment, params.limits, params.plant)
+    disturbance, instruments = acting_disturbance(state, params)
+    plant, summary, values = _run(state, action, disturbance, params)
     truth = sensors.true_points(plant, summary, disturbance)
-    readings = sensors.read_points(key, state.readings, truth, params.sensors)
+    readings = sensors.read_points(
+        key, state.readings, truth, params.sensors, instruments, _elapsed(state)
+    )
     history = jnp.concatenate(
         [summary.mean.inlet_temp[None], state.inlet_history[:-1]], axis=0
     )
     place = dataclasses.replace(
         state.place, time=state.place.time + jnp.int32(CONTROL_INTERVAL)
     )
-    moved = TaskState(
+    moved = dataclasses.replace(
+        state,
         plant=plant,
         readings=readings,
         applied=action,
@@ -123,27 +124,34 @@ def advance(
     return moved, summary, values, disturbance
 
 
-def power_by_consumer(summary: Summary) -> dict[str, jax.Array]:
-    """Return the interval's mean power of each consumer [W]."""
-    mean = summary.mean
-    return {
-        "it": jnp.sum(mean.it_power, axis=0),
-        "crah": jnp.sum(mean.crah_power, axis=0),
-        "chiller": mean.chiller_power,
-        "chw_pump": mean.chw_pump_power,
-        "cw_pump": mean.cw_pump_power,
-        "tower": mean.tower_power,
-    }
+def _run(
+    state: TaskState, action: Action, disturbance: Disturbance, params: TaskParams
+) -> tuple[PlantState, Summary, jax.Array]:
+    """Return the true plant after the interval, its summary and its limits."""
+    constants = true_plant(state, params)
+    # A constant of each lane, (B,), meets arrays such as (halls, B): the batch is
+    # last in both, which is what numpy's rule lines up.
+    with jax.numpy_rank_promotion("allow"):
+        plant, summary = run_interval(
+            state.plant, action, disturbance, constants, SUBSTEPS
+        )
+        moment = Moment(
+            summary=summary,
+            before=state.plant,
+            after=plant,
+            inlet_before=state.inlet_history[-1],
+            inlet_last=state.inlet_history[0],
+            action=action,
+            previous=state.applied,
+        )
+        return plant, summary, limit_values(moment, params.limits, constants)
 
 
-def power_above_work(summary: Summary, disturbance: Disturbance) -> Scalar:
-    """Return facility power above the IT work [W].
-
-    The work is the servers' power at 20 degC inlet: what leakage and server
-    fans add in warm air counts against the policy, as it does on the bill.
-    """
-    work = jnp.sum(disturbance.it_work, axis=0)
-    return summary.mean.facility_power - work
+def _has_diverged(state: TaskState, summary: Summary, values: jax.Array) -> jax.Array:
+    """Return whether a state is impossible, or an account of it not finite."""
+    is_finite = jnp.isfinite(summary.mean.facility_power)
+    is_finite = is_finite & jnp.all(jnp.isfinite(values), axis=0)
+    return ~(is_sound(state.plant) & is_finite)
 
 
 @final
@@ -153,9 +161,12 @@ class CoolingTask:
 
     Attributes:
         settle_steps: Intervals that the plant runs before an episode. [1]
+        checks_actions: False where actions are a record of what a plant was truly
+            told, which may lie outside the box: nothing is refused then.
     """
 
     settle_steps: int = 0
+    checks_actions: bool = True
 
     def reset(self, key: Key, params: TaskParams) -> tuple[Observation, TaskState]:
         """Return the first observation and state of one plant."""
@@ -172,19 +183,28 @@ class CoolingTask:
     def start_at(
         self, key: Key, place: Place, params: TaskParams
     ) -> tuple[Observation, TaskState]:
-        """Return the first observation and state of an episode at a place."""
+        """Return the first observation and state of an episode at a place.
+
+        Faults and variation are drawn from the key, which also drives the
+        instruments while the plant settles.
+        """
         shape = place.time.shape
+        draw_key = jax.random.fold_in(key, 1)
+        fault_key, variation_key = jax.random.split(draw_key)
+        variation = draw_variation(variation_key, shape, params.variation)
         disturbance = disturbance_at(place, params.scenario, params.plant.it)
-        plant = initial_state(disturbance, params.plant, shape)
-        empty = jnp.zeros((OBSERVATION_SIZE, *shape), jnp.float32)
+        constants = varied_plant(params.plant, variation)
         inlets = jnp.full((HISTORY, HALLS, ZONES, *shape), 22.5, jnp.float32)
         state = TaskState(
-            plant=plant,
-            readings=sensors.SensorState(value=empty, age=empty),
+            plant=initial_state(disturbance, constants, shape),
+            readings=sensors.no_readings(shape),
             applied=initial_action(disturbance, shape),
             inlet_history=inlets,
             place=place,
-            steps=jnp.zeros(shape, jnp.int32),
+            faults=draw_faults(fault_key, place.city, shape, params.faults),
+            variation=variation,
+            steps=jnp.full(shape, BEFORE, jnp.int32),
+            refused=jnp.zeros(shape, jnp.int32),
         )
         return self._settle(key, state, params)
 
@@ -193,15 +213,14 @@ class CoolingTask:
     ) -> tuple[Observation, TaskState]:
         """Run the plant on its first action, then turn the clock back."""
         place = state.place
-        # An episode begins with every instrument answering.
-        whole = dataclasses.replace(
-            params.sensors, dropout=jnp.zeros_like(params.sensors.dropout)
-        )
-        calm = dataclasses.replace(params, sensors=whole)
+        # An episode begins with every instrument answering, and in time.
+        none = jnp.zeros((), jnp.float32)
+        prompt = dataclasses.replace(params.sensors, dropout=none, delay=none)
+        calm = dataclasses.replace(params, sensors=prompt)
 
         def settle(carry: TaskState, step_key: Key) -> tuple[TaskState, None]:
-            carry = advance(step_key, carry, carry.applied, calm)[0]
-            return dataclasses.replace(carry, place=place), None
+            moved = advance(step_key, carry, carry.applied, calm)[0]
+            return dataclasses.replace(moved, place=place, steps=carry.steps), None
 
         keys = jax.random.split(key, self.settle_steps + 1)
         # One interval at least, so that every instrument has a reading.
@@ -224,28 +243,46 @@ class CoolingTask:
         Args:
             key: For the instruments; one for the whole batch.
             state: The simulation.
-            action: The applied action, physical units.
+            action: The action, physical units. One that is not finite or outside
+                its box is refused: the last one holds.
             params: The task.
 
         Returns:
-            Observation, state, reward [1], terminated, truncated, and `info`:
-            `costs` (..., 4), `limits` (..., 21) in each limit's unit, `power`
-            by consumer [W], `work` [W], `summary`, `final_observation`.
+            Observation, state, reward [1], terminated, truncated (never both), and
+            `info`: `costs` (..., 4), `limits` (..., 21) in each limit's unit,
+            `power` by consumer [W], `work` [W], `water` of the towers by what
+            becomes of it [kg/s], `summary`, `disturbance`, `final_observation`,
+            `action_refused`, and `diverged`.
+
+            Where `diverged`, the lane is terminated, its observation is NaN and
+            MISSING, limits, powers, water and summary are NaN, reward and costs
+            are finite prices, and the state is kept as it is for
+            `coolbound_envs.soundness.require_sound` to report.
         """
+        refused = self._refused(action, state)
+        action = accepted(action, state.applied, refused)
         state, summary, values, disturbance = advance(key, state, action, params)
+        state = dataclasses.replace(
+            state, refused=state.refused + refused.astype(jnp.int32)
+        )
+        diverged = _has_diverged(state, summary, values)
+        is_tripped = ~diverged & (summary.inlet_temp_max > TRIP_TEMP)
         clock = state.place.time.astype(jnp.float32)
-        observation = sensors.observe(state.readings, state.applied, clock)
-        is_tripped = summary.inlet_temp_max > TRIP_TEMP
-        price = TRIP_PRICE * is_tripped.astype(jnp.float32)
-        reward = -power_above_work(summary, disturbance) / REWARD_POWER - price
-        info = {
-            "costs": jnp.moveaxis(group_costs(values), 0, -1),
-            "limits": jnp.moveaxis(values, 0, -1),
-            "power": power_by_consumer(summary),
-            "work": jnp.sum(disturbance.it_work, axis=0),
-            "summary": summary,
-            "disturbance": disturbance,
+        observation = without_readings(
+            diverged, sensors.observe(state.readings, state.applied, clock)
+        )
+        condenser = params.plant.condenser
+        info = accounts(diverged, summary, values, disturbance, condenser) | {
             "final_observation": observation,
+            "action_refused": refused,
+            "diverged": diverged,
         }
-        truncated = state.steps >= params.horizon
-        return observation, state, reward, is_tripped, truncated, info
+        reward = reward_of(summary, disturbance, is_tripped, diverged)
+        terminated = diverged | is_tripped
+        truncated = (state.steps >= params.horizon) & ~terminated
+        return observation, state, reward, terminated, truncated, info
+
+    def _refused(self, action: Action, state: TaskState) -> jax.Array:
+        if self.checks_actions:
+            return is_refused(action)
+        return jnp.zeros(state.steps.shape, bool)

@@ -6,6 +6,7 @@ and what was expected. Lines are counted as an editor does: the header is line 1
 
 import csv
 import gzip
+import io
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +27,9 @@ def read_columns(
         InputError: The file cannot be read, has no rows, lacks a column, has an
             unknown one, or a row is too short or too long.
     """
-    rows = list(csv.reader(_read_text(path).splitlines()))
+    rows = list(csv.reader(io.StringIO(read_text(path), newline="")))
+    while rows and not any(rows[-1]):
+        rows.pop()
     if len(rows) < 2:
         raise InputError(
             f"{path}: found {len(rows)} lines, expected a header and rows; "
@@ -44,43 +47,76 @@ def read_columns(
 
 
 def read_numbers(
-    path: Path, column: str, cells: list[str], lower: float, upper: float, unit: str
+    path: Path,
+    column: str,
+    cells: list[str],
+    lower: float,
+    upper: float,
+    unit: str,
+    first_line: int = 2,
 ) -> np.ndarray:
     """Return a column as numbers within [lower, upper], float64, shape (n,).
+
+    Args:
+        path: The file, for messages.
+        column: The column's name, for messages.
+        cells: Its cells.
+        lower: Least value. [the column's unit]
+        upper: Greatest value. [the column's unit]
+        unit: Of all values, as printed.
+        first_line: Line of the file on which the first cell stands.
 
     Raises:
         InputError: A cell is empty, no number, not finite or out of range.
     """
-    values = np.empty(len(cells))
-    for row, cell in enumerate(cells):
-        try:
-            values[row] = float(cell)
-        except ValueError:
-            values[row] = np.nan
+    values = to_numbers(cells)
     wrong = np.flatnonzero(~((values >= lower) & (values <= upper)))
     if wrong.size:
         raise InputError(
-            f"{cell_place(path, column, int(wrong[0]))}: found "
+            f"{cell_place(path, column, int(wrong[0]), first_line)}: found "
             f"{cells[wrong[0]]!r}, expected {lower:g} to {upper:g} {unit}; "
             "correct that cell or convert its unit"
         )
     return values
 
 
-def cell_place(path: Path, column: str, row: int) -> str:
-    """Return how a message names a cell; row 0 stands on line 2."""
-    return f"{path}: line {row + 2}, column {column!r}"
+def to_numbers(cells: list[str]) -> np.ndarray:
+    """Return cells as numbers, float64, shape (n,); NaN where one is none."""
+    values = np.empty(len(cells))
+    for row, cell in enumerate(cells):
+        try:
+            values[row] = float(cell)
+        except ValueError:
+            values[row] = np.nan
+    return values
 
 
-def _read_text(path: Path) -> str:
+def cell_place(path: Path, column: str, row: int, first_line: int = 2) -> str:
+    """Return how a message names a cell; row 0 stands on the first line."""
+    return f"{path}: line {row + first_line}, column {column!r}"
+
+
+def read_text(path: Path, fallback: str = "utf-8") -> str:
+    """Return a text file in UTF-8, plain or gzipped, line ends as they are.
+
+    Args:
+        path: The file.
+        fallback: Encoding to read it in where it is not UTF-8.
+
+    Raises:
+        InputError: The file cannot be read or decoded.
+    """
     try:
         data = path.read_bytes()
         if path.suffix == ".gz":
             data = gzip.decompress(data)
-        return data.decode("utf-8-sig")
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            return data.decode(fallback)
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise InputError(
-            f"{path}: cannot be read ({error.__class__.__name__}), expected a CSV "
+            f"{path}: cannot be read ({error.__class__.__name__}), expected a text "
             "file in UTF-8, gzipped if it ends in .gz; check the path"
         ) from error
 

@@ -14,7 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from coolbound_envs.csv_files import Columns, cell_place, read_columns, read_numbers
+from coolbound_envs.csv_files import (
+    Columns,
+    cell_place,
+    read_columns,
+    read_numbers,
+    to_numbers,
+)
 from coolbound_envs.tables import InputError
 
 DATA = Path(__file__).parent / "data" / "load"
@@ -90,10 +96,36 @@ def _trace(name: str, values: np.ndarray) -> Load:
 def _read_trace(path: Path) -> np.ndarray:
     columns = read_columns(path, ("time_s", "utilisation"), RAW_COLUMNS)
     rows = _rows_per_step(path, columns)
+    cells = columns["utilisation"]
+    _check_unit(path, cells)
     values = read_numbers(
-        path, "utilisation", columns["utilisation"], 0.0, 1.0, "(a share, not percent)"
+        path, "utilisation", cells, 0.0, 1.0, "(a share, not percent)"
     )
+    if not np.any(values):
+        raise InputError(
+            f"{path}: column 'utilisation': found 0 in all {len(cells)} rows, expected "
+            "a load, since a trace is scaled to its own peak; give a trace with one"
+        )
     return _average(path, values, rows)
+
+
+def _check_unit(path: Path, cells: list[str]) -> None:
+    """Refuse a whole column that is percent or power and not a share."""
+    values = to_numbers(cells)
+    known = values[np.isfinite(values)]
+    if not known.size or np.median(known) <= 1.0:
+        return
+    row = int(np.argmax(values > 1.0))
+    is_percent = known.max() <= 100.0
+    advice = (
+        "the column looks like percent: divide it by 100"
+        if is_percent
+        else "divide the column by the installed capacity"
+    )
+    raise InputError(
+        f"{cell_place(path, 'utilisation', row)}: found {cells[row]!r}, expected a "
+        f"share from 0 to 1; {advice}"
+    )
 
 
 def _read_frontier(path: Path) -> np.ndarray:
@@ -111,15 +143,16 @@ def _rows_per_step(path: Path, columns: Columns) -> int:
     cells = columns["time_s"]
     times = read_numbers(path, "time_s", cells, -np.inf, np.inf, "s")
     wrong = np.flatnonzero(~np.isfinite(times))
-    steps = np.diff(times)
-    step = steps[0] if steps.size and steps[0] > 0 else STEP
+    steps = np.diff(np.where(np.isfinite(times), times, 0.0))
+    rising = steps[steps > 0.0]
+    step = float(np.quantile(rising, 0.5, method="lower")) if rising.size else STEP
     if not wrong.size:
         wrong = np.flatnonzero(np.abs(steps - step) > 1e-6) + 1
     if wrong.size:
+        row = int(wrong[0])
         raise InputError(
-            f"{cell_place(path, 'time_s', int(wrong[0]))}: found "
-            f"{cells[wrong[0]]!r}, expected {step:g} s after the row before; "
-            "give increasing times at one step"
+            f"{cell_place(path, 'time_s', row)}: found {cells[row]!r}, expected "
+            f"{step:g} s after the row before; {_step_advice(steps, row, step)}"
         )
     rows = round(STEP / step)
     if rows < 1 or abs(rows * step - STEP) > 1e-6:
@@ -128,6 +161,18 @@ def _rows_per_step(path: Path, columns: Columns) -> int:
             "divides 300 s; resample the trace"
         )
     return rows
+
+
+def _step_advice(steps: np.ndarray, row: int, step: float) -> str:
+    """Return what to do about a wrong step before a row."""
+    before = steps[row - 1] if row else np.nan
+    if before == 0.0:
+        return "that time stands there twice: remove one of the two rows"
+    if before < 0.0:
+        return "sort the rows by increasing time"
+    if before > 1.5 * step:
+        return f"about {before / step - 1.0:.0f} rows are missing: fill the gap"
+    return "give increasing times at one step"
 
 
 def _average(path: Path, values: np.ndarray, rows: int) -> np.ndarray:

@@ -99,6 +99,7 @@ class ChillerParams:
     Attributes:
         capacity: Cooling capacity. [W]
         efficiency: Coefficients e0 to e5 of the Carnot fraction, tuple of six.
+        idle_power: Towards no load, share of the power at a quarter load. [1]
         lift_floor: Head-pressure control keeps the lift above this. [K]
         evaporator_flow: Design chilled-water flow. [kg/s]
         evaporator_flow_min: Lowest flow, share of design. [1]
@@ -115,6 +116,7 @@ class ChillerParams:
 
     capacity: Scalar
     efficiency: tuple[Scalar, ...]
+    idle_power: Scalar
     lift_floor: Scalar
     evaporator_flow: Scalar
     evaporator_flow_min: Scalar

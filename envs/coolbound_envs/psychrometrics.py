@@ -3,9 +3,11 @@
 Every function is pure, works elementwise on arrays of one shape (or scalars)
 and keeps their dtype. Humidity is a share of saturation, 0 to 1. Saturation
 stands over liquid water also below freezing, as in weather data, except in
-`wet_bulb`, which follows ASHRAE and psychrolib: ice where it is frozen.
+`ashrae_saturation_pressure` and `wet_bulb`, which follow ASHRAE and
+psychrolib: ice where it is frozen.
 """
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -18,46 +20,125 @@ STANDARD_PRESSURE = 101325.0
 """Standard atmosphere at sea level. [Pa]"""
 
 MASS_RATIO = 0.622
-"""Molar mass of water over that of dry air. [1]"""
+"""Molar mass of water over that of dry air, rounded. [1]"""
 
-FREEZING = 0.01
-"""Triple point of water. [degC]"""
+ASHRAE_MASS_RATIO = 0.621945
+"""The same as psychrolib has it, for the wet bulb. [1]"""
+
+KELVIN = 273.15
+"""Absolute temperature of 0 degC. [K]"""
+
+TRIPLE_POINT = 0.01
+"""Up to here saturation stands over ice. [degC]"""
+
+BISECTIONS = 20
+"""Halvings of dry bulb minus dew point: 60 K become 6e-5 K. [1]"""
 
 
 class Phase(NamedTuple):
-    """Constants of the psychrometric balance of a wet or an icy bulb.
+    """Constants of ASHRAE for water or for ice.
 
     Attributes:
-        magnus: Saturation pressure at 0 degC, factor and offset. [Pa, 1, degC]
+        inverse: Of 1/T in the logarithm of saturation pressure. [K]
+        powers: Of T, T^2, T^3 and T^4 in it, T in kelvin. [1/K]
+        logarithm: Of ln T in it. [1]
+        pressure: Saturation pressure at 0 degC. [Pa]
         latent: Heat of the phase change at 0 degC. [J/kg]
         slope: Its fall per degree of the bulb. [J/(kg K)]
         specific_heat: Heat capacity of the water or the ice. [J/(kg K)]
     """
 
-    magnus: tuple[float, float, float]
+    inverse: float
+    powers: tuple[float, float, float, float]
+    logarithm: float
+    pressure: float
     latent: float
     slope: float
     specific_heat: float
 
 
-WATER = Phase((610.94, 17.625, 243.04), 2.501e6, 2326.0, 4186.0)
-ICE = Phase((611.21, 22.587, 273.86), 2.830e6, 240.0, 2100.0)
-"""Magnus forms of Alduchov and Eskridge (1996); balance as in psychrolib."""
+def _pressure_at_zero(inverse: float, *others: float) -> float:
+    constant, first, second, third, fourth, logarithm = others
+    powers = first * KELVIN + second * KELVIN**2 + third * KELVIN**3
+    powers += fourth * KELVIN**4
+    return math.exp(inverse / KELVIN + constant + powers + logarithm * math.log(KELVIN))
 
 
-def saturation_pressure(temperature: ArrayLike, phase: Phase = WATER) -> Scalar:
-    """Return the saturation pressure of water vapour [Pa].
+_OVER_WATER = (
+    -5.8002206e3,
+    1.3914993,
+    -4.8640239e-2,
+    4.1764768e-5,
+    -1.4452093e-8,
+    0.0,
+    6.5459673,
+)
+_OVER_ICE = (
+    -5.6745359e3,
+    6.3925247,
+    -9.677843e-3,
+    6.2215701e-7,
+    2.0747825e-9,
+    -9.484024e-13,
+    4.1635019,
+)
 
-    p_ws = 610.94 exp(17.625 T / (T + 243.04)) over water, within 0.4 % of
-    psychrolib from 0 to 50 degC; over ice, within 0.5 % from -40 to 0 degC.
+
+def _phase(over: tuple[float, ...], *balance: float) -> Phase:
+    inverse, _, first, second, third, fourth, logarithm = over
+    powers = (first, second, third, fourth)
+    return Phase(inverse, powers, logarithm, _pressure_at_zero(*over), *balance)
+
+
+WATER = _phase(_OVER_WATER, 2.501e6, 2326.0, 4186.0)
+ICE = _phase(_OVER_ICE, 2.830e6, 240.0, 2100.0)
+"""ASHRAE Fundamentals 2017, chapter 1, equations 5, 6, 33 and 35."""
+
+
+def saturation_pressure(temperature: ArrayLike) -> Scalar:
+    """Return the saturation pressure of vapour over liquid water [Pa].
+
+    p_ws = 610.94 exp(17.625 T / (T + 243.04)), Alduchov and Eskridge (1996),
+    within 0.4 % of psychrolib from 0 to 50 degC.
 
     Args:
-        temperature: Surface of the water or ice, -40 to 60. [degC]
-        phase: `WATER`, also for supercooled water, or `ICE`.
+        temperature: Surface of the water, also supercooled, -40 to 60. [degC]
     """
-    base, factor, offset = phase.magnus
     temperature = jnp.asarray(temperature)
-    return base * jnp.exp(factor * temperature / (temperature + offset))
+    return 610.94 * jnp.exp(17.625 * temperature / (temperature + 243.04))
+
+
+def ashrae_saturation_pressure(temperature: ArrayLike) -> Scalar:
+    """Return the saturation pressure, over ice up to 0.01 degC [Pa].
+
+    ASHRAE Fundamentals 2017, chapter 1, equations 5 and 6 (Hyland and Wexler),
+    as psychrolib has them.
+
+    Args:
+        temperature: Surface of the water or ice, -100 to 200. [degC]
+    """
+    temperature = jnp.asarray(temperature)
+    return jnp.where(
+        temperature <= TRIPLE_POINT,
+        ICE.pressure * jnp.exp(_log_ratio(ICE, temperature)),
+        WATER.pressure * jnp.exp(_log_ratio(WATER, temperature)),
+    )
+
+
+def _log_ratio(phase: Phase, temperature: Scalar) -> Scalar:
+    """Return ln p(t) - ln p(0 degC) [1].
+
+    Each term is taken as its difference from 0 degC: the sum then loses no
+    digits in float32, and near freezing the wet bulb depends on the last ones.
+    """
+    kelvin, zero = temperature + KELVIN, KELVIN
+    first, second, third, fourth = phase.powers
+    powers = first + second * (kelvin + zero)
+    powers += third * (kelvin * kelvin + kelvin * zero + zero * zero)
+    powers += fourth * (kelvin + zero) * (kelvin * kelvin + zero * zero)
+    return temperature * (
+        powers - phase.inverse / (kelvin * zero)
+    ) + phase.logarithm * jnp.log1p(temperature / zero)
 
 
 def vapour_pressure(temperature: ArrayLike, relative_humidity: ArrayLike) -> Scalar:
@@ -92,41 +173,92 @@ def dew_point(temperature: ArrayLike, relative_humidity: ArrayLike) -> Scalar:
     The exact inverse of `saturation_pressure`, humidity over water. Humidity
     below 0.1 % is read as 0.1 %: dry air has no dew point.
     """
-    _, factor, offset = WATER.magnus
     temperature = jnp.asarray(temperature)
     share = jnp.maximum(jnp.asarray(relative_humidity), 1e-3)
-    gamma = jnp.log(share) + factor * temperature / (temperature + offset)
-    return offset * gamma / (factor - gamma)
+    gamma = jnp.log(share) + 17.625 * temperature / (temperature + 243.04)
+    return 243.04 * gamma / (17.625 - gamma)
 
 
+@jax.jit
 def wet_bulb(
     temperature: ArrayLike, relative_humidity: ArrayLike, pressure: ArrayLike
 ) -> Scalar:
     """Return the thermodynamic wet bulb [degC].
 
-    Solves the ASHRAE balance of an adiabatically saturated bulb, within
-    0.1 K of psychrolib from -20 to 45 degC, 5 to 100 % and 85 to 103 kPa. Below
-    freezing the bulb is ice. Within 0.6 K of freezing both a wet and an icy bulb
-    can balance: the wet one is returned, where psychrolib returns either.
+    ASHRAE's balance of an adiabatically saturated bulb, water from 0 degC up and
+    ice below, solved as psychrolib does: by halving the way from dew point to dry
+    bulb. Within about 0.6 K of freezing both a wet and an icy bulb can balance;
+    the halving then decides which, so it is the same here, step by step.
 
     Args:
-        temperature: Dry bulb, -40 to 50. [degC]
-        relative_humidity: Below freezing over ice, as in psychrolib. [1]
+        temperature: Dry bulb, -40 to 60. [degC]
+        relative_humidity: Up to 0.01 degC over ice, as in psychrolib; below 0.1 %
+            it is read as 0.1 %. [1]
         pressure: Of the air. [Pa]
     """
     temperature, share, pressure = jnp.broadcast_arrays(
         jnp.asarray(temperature), jnp.asarray(relative_humidity), jnp.asarray(pressure)
     )
-    saturation = jnp.where(
-        temperature < FREEZING,
-        saturation_pressure(temperature, ICE),
-        saturation_pressure(temperature),
+    share = jnp.maximum(share, 1e-3)
+    vapour = share * ashrae_saturation_pressure(temperature)
+    ratio = ASHRAE_MASS_RATIO * vapour / (pressure - vapour)
+
+    def halve(_: int, ends: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
+        low, high = ends
+        middle = 0.5 * (low + high)
+        is_above = _excess(middle, temperature, ratio, pressure) > 0.0
+        return jnp.where(is_above, low, middle), jnp.where(is_above, middle, high)
+
+    ends = (_frost_point(temperature, share), temperature)
+    low, high = jax.lax.fori_loop(0, BISECTIONS, halve, ends)
+    return jnp.minimum(
+        _polished(0.5 * (low + high), temperature, ratio, pressure), temperature
     )
-    ratio = humidity_ratio(share * saturation, pressure)
-    guess = stull_wet_bulb(temperature, share)
-    wet = _balance(WATER, temperature, ratio, pressure, guess)
-    icy = _balance(ICE, temperature, ratio, pressure, guess)
-    return jnp.minimum(jnp.where(wet >= 0.0, wet, jnp.minimum(icy, 0.0)), temperature)
+
+
+def _excess(
+    bulb: Scalar, temperature: Scalar, ratio: Scalar, pressure: Scalar
+) -> Scalar:
+    """Return by how much a bulb's own humidity ratio exceeds the air's, scaled.
+
+    (L - a t) w_s(t) - 1006 (T - t) - w (L + 1860 T - c t), in J/kg.
+    """
+    is_wet = bulb >= 0.0
+    latent, slope, heat = (
+        jnp.where(is_wet, of_water, of_ice)
+        for of_water, of_ice in zip(WATER[4:], ICE[4:], strict=True)
+    )
+    saturation = ashrae_saturation_pressure(bulb)
+    saturated = ASHRAE_MASS_RATIO * saturation / (pressure - saturation)
+    taken_up = (latent - slope * bulb) * saturated - 1006.0 * (temperature - bulb)
+    return taken_up - ratio * (latent + 1860.0 * temperature - heat * bulb)
+
+
+def _polished(
+    bulb: Scalar, temperature: Scalar, ratio: Scalar, pressure: Scalar
+) -> Scalar:
+    """Return the bulb after one Newton step, which also carries the gradient."""
+    bulb = jax.lax.stop_gradient(bulb)
+
+    def excess(at: Scalar) -> Scalar:
+        return _excess(at, temperature, ratio, pressure)
+
+    value, slope = jax.jvp(excess, (bulb,), (jnp.ones_like(bulb),))
+    return bulb - value / slope
+
+
+def _frost_point(temperature: Scalar, share: Scalar) -> Scalar:
+    """Return the dew point of `ashrae_saturation_pressure` [degC]."""
+    target = jnp.log(share * ashrae_saturation_pressure(temperature))
+
+    def missing(point: Scalar) -> Scalar:
+        return jnp.log(ashrae_saturation_pressure(point)) - target
+
+    point = temperature
+    for _ in range(6):
+        value, slope = jax.jvp(missing, (point,), (jnp.ones_like(point),))
+        point = point - value / slope
+    return jax.lax.stop_gradient(jnp.minimum(point, temperature))
 
 
 def humidity_as_psychrolib(
@@ -138,26 +270,9 @@ def humidity_as_psychrolib(
     the same vapour is a larger share over ice, here at most saturation.
     """
     temperature, share = jnp.asarray(temperature), jnp.asarray(relative_humidity)
-    water, ice = (saturation_pressure(temperature, p) for p in (WATER, ICE))
-    over_ice = jnp.minimum(share * water / ice, 1.0)
-    return jnp.where(temperature < FREEZING, over_ice, share)
-
-
-def stull_wet_bulb(temperature: ArrayLike, relative_humidity: ArrayLike) -> Scalar:
-    """Return an estimate of the wet bulb at sea level [degC].
-
-    Stull (2011), -1 to +0.65 K for 5 to 99 % and -20 to 50 degC; not for air
-    that is both cold and dry.
-    """
-    temperature = jnp.asarray(temperature)
-    percent = 100.0 * jnp.asarray(relative_humidity)
-    return (
-        temperature * jnp.arctan(0.151977 * jnp.sqrt(percent + 8.313659))
-        + jnp.arctan(temperature + percent)
-        - jnp.arctan(percent - 1.676331)
-        + 0.00391838 * percent**1.5 * jnp.arctan(0.023101 * percent)
-        - 4.686035
-    )
+    vapour = share * saturation_pressure(temperature)
+    over_ice = jnp.minimum(vapour / ashrae_saturation_pressure(temperature), 1.0)
+    return jnp.where(temperature <= TRIPLE_POINT, over_ice, share)
 
 
 def standard_pressure(elevation: ArrayLike) -> Scalar:
@@ -169,24 +284,3 @@ def standard_pressure(elevation: ArrayLike) -> Scalar:
         elevation: Above sea level, -500 to 5000. [m]
     """
     return STANDARD_PRESSURE * (1.0 - 2.25577e-5 * jnp.asarray(elevation)) ** 5.2559
-
-
-def _balance(
-    phase: Phase, temperature: Scalar, ratio: Scalar, pressure: Scalar, guess: Scalar
-) -> Scalar:
-    """Return the bulb temperature at which heat and vapour balance [degC].
-
-    (L - a t) w_s(t) - 1006 (T - t) = w (L + 1860 T - c t), by four Newton steps.
-    """
-
-    def residual(bulb: Scalar) -> Scalar:
-        saturated = humidity_ratio(saturation_pressure(bulb, phase), pressure)
-        taken_up = (phase.latent - phase.slope * bulb) * saturated
-        held = phase.latent + 1860.0 * temperature - phase.specific_heat * bulb
-        return taken_up - 1006.0 * (temperature - bulb) - ratio * held
-
-    bulb = guess
-    for _ in range(4):
-        value, slope = jax.jvp(residual, (bulb,), (jnp.ones_like(bulb),))
-        bulb = bulb - value / slope
-    return bulb

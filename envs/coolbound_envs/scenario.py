@@ -1,15 +1,20 @@
 """Where an episode stands in weather and load, and what acts there."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 from flax import struct
 
+from coolbound_envs.fault_effects import ActiveFaults
 from coolbound_envs.faults import no_faults
 from coolbound_envs.load import Load
 from coolbound_envs.params import ItParams
+from coolbound_envs.psychrometrics import humidity_ratio, saturation_pressure
 from coolbound_envs.spec import HALLS
 from coolbound_envs.state import Disturbance
 from coolbound_envs.types import Key
+from coolbound_envs.variation import Variation
 from coolbound_envs.weather import Weather
 
 LOAD_STEP = 300
@@ -127,3 +132,74 @@ def disturbance_at(place: Place, scenario: Scenario, it: ItParams) -> Disturbanc
         pressure=weather(scenario.pressure),
         faults=no_faults(work.shape),
     )
+
+
+def disturbed(
+    disturbance: Disturbance, active: ActiveFaults, variation: Variation, it: ItParams
+) -> Disturbance:
+    """Return what acts when faults and the episode's own variation are added.
+
+    Varied IT work stays within the site's design power, unless the load table
+    itself does not; a load step comes on top in full, as a fail-over from
+    another site would. Outdoor air is warmed at its own moisture.
+
+    Args:
+        disturbance: From the tables.
+        active: What is out of order.
+        variation: Of this episode.
+        it: Servers; their design power is the most.
+    """
+    offset = active.dry_bulb_offset + variation.outdoor_temp
+    warm = warmed(disturbance, offset)
+    return dataclasses.replace(
+        warm,
+        it_work=active.load_factor * _work(disturbance.it_work, variation, it),
+        faults=active.plant,
+    )
+
+
+def _work(work: jax.Array, variation: Variation, it: ItParams) -> jax.Array:
+    """Return IT work per hall (halls, ...) of this episode [W]."""
+    # What one hall gains the others lose, in shares of the site's work.
+    moved = jnp.stack(
+        [variation.hall_split / HALL_LOAD[0]]
+        + [-variation.hall_split / ((HALLS - 1) * share) for share in HALL_LOAD[1:]]
+    )
+    wanted = work * (variation.load[None] * (1.0 + moved))
+    before, after = jnp.sum(work, axis=0), jnp.sum(wanted, axis=0)
+    most = jnp.maximum(before, it.design_power)
+    return wanted * jnp.minimum(most / jnp.maximum(after, 1.0), 1.0)[None]
+
+
+def warmed(disturbance: Disturbance, offset: jax.Array) -> Disturbance:
+    """Return outdoor air warmer by an offset [K], its moisture unchanged.
+
+    The dew point stays, unless the air is cooled below it: then the air is
+    saturated. The wet bulb follows dT_wb/dT = c / (c + h_fg dw_s/dT_wb), the
+    derivative of the psychrometric balance at constant moisture (ASHRAE
+    Fundamentals 2021, ch. 1, eq. 33), by one step of the midpoint rule: within
+    0.15 K of psychrolib for up to 10 K, within 0.5 K where the bulb freezes.
+    """
+    dry = disturbance.dry_bulb + offset
+    dew = jnp.minimum(disturbance.dew_point, dry)
+    wet, pressure = disturbance.wet_bulb, disturbance.pressure
+    middle = wet + 0.5 * offset * _wet_bulb_slope(wet, pressure)
+    moved = wet + offset * _wet_bulb_slope(middle, pressure)
+    is_still = offset == 0.0
+    return dataclasses.replace(
+        disturbance,
+        dry_bulb=dry,
+        dew_point=jnp.where(is_still, disturbance.dew_point, dew),
+        wet_bulb=jnp.where(is_still, wet, jnp.clip(moved, dew, dry)),
+    )
+
+
+def _wet_bulb_slope(wet_bulb: jax.Array, pressure: jax.Array) -> jax.Array:
+    """Return the rise of the wet bulb with the dry bulb at constant moisture [1]."""
+    saturated = saturation_pressure(wet_bulb)
+    # d ln p_ws / dT of the Magnus form, times p w_s / (p - p_ws).
+    relative = 17.625 * 243.04 / (wet_bulb + 243.04) ** 2
+    ratio = humidity_ratio(saturated, pressure)
+    slope = relative * ratio * pressure / (pressure - saturated)
+    heat = 1006.0 + 1860.0 * ratio
+    return heat / (heat + (2.501e6 - 2326.0 * wet_bulb) * slope)

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from coolbound_envs.components import remote_pressure
+from coolbound_envs.fitted_chillers import find_fitted
 from coolbound_envs.interval import CONTROL_INTERVAL, SUBSTEPS
 from coolbound_envs.params import (
     ChillerParams,
@@ -112,11 +113,20 @@ def _parse_chw(table: Table) -> ChwParams:
     return params
 
 
+def _efficiency(table: Table) -> tuple[float, ...]:
+    """Return e0 to e5, given as numbers or as the name of a fitted machine."""
+    if isinstance(table.data.get("efficiency"), str):
+        where = f"{table.where}.efficiency"
+        return find_fitted(table.text("efficiency"), where).efficiency
+    return table.numbers("efficiency", 6)
+
+
 def _parse_chiller(table: Table) -> ChillerParams:
     table.integer("count", CHILLERS, CHILLERS)
     params = ChillerParams(
         capacity=_number(table.quantity("capacity", "W", 1e4, 1e8)),
-        efficiency=tuple(_number(e) for e in table.numbers("efficiency", 6)),
+        efficiency=tuple(_number(e) for e in _efficiency(table)),
+        idle_power=_number(table.number("idle_power", 0.0, 0.95)),
         lift_floor=_number(table.quantity("lift_floor", "delta_degC", 2.0, 20.0)),
         evaporator_flow=_number(table.quantity("evaporator_flow", "kg/s", 0.5, 1e4)),
         evaporator_flow_min=_number(table.number("evaporator_flow_min", 0.2, 0.9)),

@@ -1,10 +1,9 @@
 """A year of weather on an hourly grid, shipped or from a user's file.
 
-The format is CSV, plain or gzipped, with the columns `time` (ISO 8601 with one
-UTC offset all year: local standard time), `dry_bulb_c`, `relative_humidity_pct`
-(over water) and, possibly absent or empty, `pressure_pa` and `dew_point_c`.
-Temperature and humidity are the pair that counts: wet bulb and dew point are
-computed from them, and a given dew point is only checked for plausibility.
+Files are CSV (`coolbound_envs.weather_csv`) or EPW (`coolbound_envs.weather_epw`),
+plain or gzipped. Temperature and humidity are the pair that counts: wet bulb and
+dew point are computed from them, and a given dew point is only compared. What
+weather cannot be is refused (`coolbound_envs.weather_checks`).
 
 Sources and licences of the shipped files: `data/ATTRIBUTION.md`.
 """
@@ -20,8 +19,12 @@ import numpy as np
 from flax import struct
 
 from coolbound_envs import psychrometrics
-from coolbound_envs.csv_files import Columns, cell_place, read_columns, read_numbers
+from coolbound_envs.csv_files import read_columns, read_numbers
 from coolbound_envs.tables import InputError
+from coolbound_envs.weather_checks import check_table
+from coolbound_envs.weather_csv import read_csv
+from coolbound_envs.weather_epw import is_epw, read_epw
+from coolbound_envs.weather_table import WeatherTable
 
 DATA = Path(__file__).parent / "data"
 HOUR = 3600.0
@@ -29,9 +32,6 @@ HOUR = 3600.0
 
 YEAR_HOURS = (8760, 8784)
 """Hours of a common year and of a leap year. [1]"""
-
-DEW_POINT_MAX = 35.0
-"""About the highest ever observed, at the Persian Gulf. [degC]"""
 
 SITES_COLUMNS = (
     "file",
@@ -88,15 +88,19 @@ def load_weather(
     allow_partial: bool = False,
     elevation_m: float | None = None,
 ) -> Weather:
-    """Return a shipped year by name, or a user's from a CSV file.
+    """Return a shipped year by name, or a user's from a CSV or an EPW file.
 
-    Where pressure is empty it is the standard atmosphere at `elevation_m`; by
-    default the elevation in `sites.csv` of a file of that name, else sea level,
-    which a note of the result says.
+    Args:
+        name_or_path: One of `weather_names`, or a file; EPW if it ends in `.epw`.
+        allow_partial: Take a part of a year, whose climate is not judged.
+        elevation_m: Of the station. By default an EPW file's own, or that in
+            `sites.csv` of a file of that name. Where pressure is empty it is the
+            standard atmosphere there, at sea level if nobody says, which a note
+            of the result tells. [m]
 
     Raises:
-        InputError: The file cannot be read or does not keep to the format; not
-            a whole year, unless `allow_partial`.
+        InputError: The file cannot be read, does not keep to the format or is
+            not plausible; not a whole year, unless `allow_partial`.
     """
     name, shipped = str(name_or_path), _shipped()
     if name in shipped:
@@ -104,7 +108,7 @@ def load_weather(
     path = Path(name_or_path)
     if not path.suffix:
         raise InputError(
-            f"weather: found {name!r}, expected a CSV file or one of "
+            f"weather: found {name!r}, expected a CSV or EPW file or one of "
             f"{', '.join(sorted(shipped))}; correct the name"
         )
     return _build(path, path.name, allow_partial, elevation_m)
@@ -177,24 +181,48 @@ def _elevations() -> dict[str, float]:
 def _build(
     path: Path, name: str, allow_partial: bool, elevation_m: float | None
 ) -> Weather:
-    columns = read_columns(
-        path,
-        ("time", "dry_bulb_c", "relative_humidity_pct"),
-        ("pressure_pa", "dew_point_c"),
-    )
-    stamps = _read_times(path, columns["time"])
-    dry_bulb = read_numbers(
-        path, "dry_bulb_c", columns["dry_bulb_c"], -60.0, 60.0, "degC"
-    )
-    percent = read_numbers(
-        path, "relative_humidity_pct", columns["relative_humidity_pct"], 0, 100, "%"
-    )
-    _check_dew_point(path, columns, dry_bulb, percent)
-    pressure, notes = _read_pressure(path, columns, elevation_m)
-    shift = _check_length(path, stamps, allow_partial)
-    grid = [np.roll(values, shift) for values in (dry_bulb, percent, pressure)]
-    start = stamps[0] - datetime.timedelta(hours=shift)
-    return _derive(grid, name, start, notes)
+    table = read_epw(path) if is_epw(path) else read_csv(path)
+    elevation = _elevation(table, elevation_m)
+    shift = _check_length(table, allow_partial)
+    check_table(table, elevation, is_year=table.hours in YEAR_HOURS)
+    pressure, notes = _pressure(table, elevation)
+    quantities = (table.values("dry_bulb"), table.values("relative_humidity"), pressure)
+    grid = [np.roll(values, shift) for values in quantities]
+    start = table.start - datetime.timedelta(hours=shift)
+    return _derive(grid, name, start, (*table.notes, *notes))
+
+
+def _elevation(table: WeatherTable, given: float | None) -> float | None:
+    if given is not None:
+        return given
+    if table.elevation is not None:
+        return table.elevation
+    return _elevations().get(table.path.name)
+
+
+def _check_length(table: WeatherTable, allow_partial: bool) -> int:
+    """Return by how many hours to turn the rows; 0 for a part of a year."""
+    if table.hours in YEAR_HOURS:
+        middle = table.start + datetime.timedelta(hours=table.hours // 2)
+        new_year = middle.replace(month=1, day=1, hour=0)
+        return round((table.start - new_year).total_seconds() / HOUR)
+    if not allow_partial:
+        raise InputError(
+            f"{table.path}: found {table.hours} rows, expected the {YEAR_HOURS[0]} or "
+            f"{YEAR_HOURS[1]} hours of a whole year; complete the file or allow a part"
+        )
+    return 0
+
+
+def _pressure(
+    table: WeatherTable, elevation: float | None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    if "pressure" in table.columns:
+        return table.values("pressure"), ()
+    basis = "sea level, as no elevation is given" if elevation is None else "elevation"
+    pressure = float(psychrometrics.standard_pressure(elevation or 0.0))
+    note = f"Pressure is the standard atmosphere at {elevation or 0.0:g} m ({basis})."
+    return np.full(table.hours, pressure), (note,)
 
 
 def _derive(
@@ -215,98 +243,3 @@ def _derive(
         hours=dry_bulb.shape[0],
         notes=notes,
     )
-
-
-def _read_times(path: Path, cells: list[str]) -> list[datetime.datetime]:
-    stamps = [_read_time(path, row, cell) for row, cell in enumerate(cells)]
-    for row in range(1, len(stamps)):
-        before, here = stamps[row - 1], stamps[row]
-        if here.utcoffset() != before.utcoffset():
-            raise _refuse_time(path, row, cells, "the UTC offset of the row before")
-        if here - before != datetime.timedelta(hours=1):
-            raise _refuse_time(path, row, cells, f"one hour after {cells[row - 1]}")
-    return stamps
-
-
-def _read_time(path: Path, row: int, cell: str) -> datetime.datetime:
-    try:
-        stamp = datetime.datetime.fromisoformat(cell)
-    except ValueError:
-        stamp = None
-    if stamp is None or stamp.utcoffset() is None or stamp.minute or stamp.second:
-        raise InputError(
-            f"{cell_place(path, 'time', row)}: found {cell!r}, expected a full hour "
-            "with its UTC offset such as '2021-01-01T00:00:00-07:00'; correct it"
-        )
-    return stamp
-
-
-def _refuse_time(path: Path, row: int, cells: list[str], expected: str) -> InputError:
-    return InputError(
-        f"{cell_place(path, 'time', row)}: found {cells[row]!r}, expected {expected}; "
-        "give hourly rows without gaps in local standard time"
-    )
-
-
-def _check_length(
-    path: Path, stamps: list[datetime.datetime], allow_partial: bool
-) -> int:
-    """Return by how many hours to turn the rows; 0 for a part of a year."""
-    if len(stamps) in YEAR_HOURS:
-        middle = stamps[len(stamps) // 2]
-        new_year = middle.replace(month=1, day=1, hour=0)
-        return round((stamps[0] - new_year).total_seconds() / HOUR)
-    if not allow_partial:
-        raise InputError(
-            f"{path}: found {len(stamps)} rows, expected the {YEAR_HOURS[0]} or "
-            f"{YEAR_HOURS[1]} hours of a whole year; complete the file or allow a part"
-        )
-    return 0
-
-
-def _check_dew_point(
-    path: Path, columns: Columns, dry_bulb: np.ndarray, percent: np.ndarray
-) -> None:
-    found = np.asarray(
-        psychrometrics.dew_point(
-            jnp.asarray(dry_bulb, jnp.float32),
-            jnp.asarray(percent / 100.0, jnp.float32),
-        )
-    )
-    _refuse_dew_point(
-        path,
-        "relative_humidity_pct",
-        columns["relative_humidity_pct"],
-        found > DEW_POINT_MAX,
-        f"humidity with a dew point up to {DEW_POINT_MAX:g} degC",
-    )
-    cells = columns.get("dew_point_c", [])
-    if not any(cells):
-        return
-    given = read_numbers(path, "dew_point_c", cells, -90.0, DEW_POINT_MAX, "degC")
-    expected = "at most the dry bulb and 0.5 K"
-    _refuse_dew_point(path, "dew_point_c", cells, given > dry_bulb + 0.5, expected)
-
-
-def _refuse_dew_point(
-    path: Path, column: str, cells: list[str], wrong: np.ndarray, expected: str
-) -> None:
-    rows = np.flatnonzero(wrong)
-    if rows.size:
-        raise InputError(
-            f"{cell_place(path, column, int(rows[0]))}: found {cells[rows[0]]!r}, "
-            f"expected {expected}; correct that row"
-        )
-
-
-def _read_pressure(
-    path: Path, columns: Columns, elevation_m: float | None
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    cells = columns.get("pressure_pa", [])
-    if any(cells):
-        return read_numbers(path, "pressure_pa", cells, 5e4, 1.1e5, "Pa"), ()
-    elevation = _elevations().get(path.name) if elevation_m is None else elevation_m
-    basis = "sea level, as no elevation is given" if elevation is None else "elevation"
-    pressure = float(psychrometrics.standard_pressure(elevation or 0.0))
-    note = f"Pressure is the standard atmosphere at {elevation or 0.0:g} m ({basis})."
-    return np.full(len(columns["time"]), pressure), (note,)

@@ -88,6 +88,10 @@ class ShieldedTask:
     ) -> tuple[Observation, ShieldedState, Scalar, Scalar, Scalar, dict[str, Any]]:
         """Project the proposed actions, apply the answer, run one interval.
 
+        A proposal that is not finite is refused as the bare task refuses it: the
+        action in force stands in for it, and `info["action_refused"]` says so. One
+        outside its box is a proposal like any other, and an intervention.
+
         `info` gains `proposed`, `certified` (B, 10) in physical units,
         `proposed_limits` (B, 21), h that the proposal would lead to, NaN where
         not observable, `correction`, the distance of proposed and certified in
@@ -95,7 +99,10 @@ class ShieldedTask:
         band [1], `slack`, the worst slack of any row [1], `is_flagged`, 1 where
         the kernel fell back [1], and `envelope`, what was projected onto.
         """
-        proposed = action_to_vector(action)
+        asked = action_to_vector(action)
+        in_force = state.observation.applied
+        is_finite = jnp.all(jnp.isfinite(asked), axis=-1)
+        proposed = jnp.where(is_finite[..., None], asked, in_force)
         applied, projection, envelopes = shield(
             state.observation, proposed, params.safety
         )
@@ -115,6 +122,7 @@ class ShieldedTask:
             "intervention": jnp.any(moved > band, axis=-1).astype(jnp.float32),
             "slack": jnp.max(jnp.maximum(projection.slack, 0.0), axis=-1),
             "is_flagged": (~projection.ok).astype(jnp.float32),
+            "action_refused": info["action_refused"] | ~is_finite,
             "envelope": envelopes,
         }
         next_state = ShieldedState(task=task, observation=observation)

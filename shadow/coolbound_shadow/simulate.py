@@ -16,6 +16,7 @@ time of the site's zone.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,8 @@ import numpy as np
 
 from coolbound_envs import sensors
 from coolbound_envs.cooling import CoolingTask, TaskParams
+from coolbound_envs.fault_kinds import FaultEvent
+from coolbound_envs.fault_schedule import fixed_plan
 from coolbound_envs.interval import CONTROL_INTERVAL
 from coolbound_envs.limit_numbers import parse_limits
 from coolbound_envs.load import Load
@@ -76,6 +79,7 @@ def simulate_log(
     days: int,
     seed: int,
     progress: Progress | None = None,
+    faults: Sequence[FaultEvent] = (),
 ) -> Log:
     """Return a log of whole local days.
 
@@ -88,12 +92,16 @@ def simulate_log(
         days: Length of the log. [1]
         seed: Of the instruments and of the log's habits.
         progress: Told after every simulated day.
+        faults: What breaks, counted from the log's first instant.
 
     Raises:
-        InputError: The weather is no whole year, or the days are impossible.
+        InputError: The weather is no whole year, the days are impossible, or a
+            fault strikes what does not exist.
     """
     first_utc, place_s = _first_instant(site, weather, start_day, days)
     params = task_params(site, make_scenario([weather], [load]))
+    if faults:
+        params = dataclasses.replace(params, faults=fixed_plan(faults))
     place = one_place(place_s, 0)
     applied = action_to_vector(
         initial_action(disturbance_at(place, params.scenario, params.plant.it), (1,))

@@ -10,6 +10,8 @@ import pytest
 from coolbound_envs.load import SHIPPED, load_names, load_trace, utilisation_at
 from coolbound_envs.tables import InputError
 
+HEADER = "time_s,utilisation"
+
 
 def written(folder: Path, *lines: str) -> Path:
     path = folder / "trace.csv"
@@ -65,16 +67,41 @@ def test_finer_trace_is_averaged_to_300_s(tmp_path: Path) -> None:
     [
         (["time_s,load", "0,0.5"], r"line 1: found no column 'utilisation'"),
         (["time_s,utilisation,x", "0,0.5,1"], r"unknown column 'x'"),
-        (["time_s,utilisation", "0,0.5", "300,50"], r"line 3.*'50'.*not percent"),
-        (["time_s,utilisation", "0,0.5", "300,nan"], r"line 3.*'utilisation'.*'nan'"),
-        (["time_s,utilisation", "0,0.5", "300,"], r"line 3.*'utilisation'.*''"),
-        (["time_s,utilisation", "x,0.5", "300,0.5"], r"line 2, column 'time_s'.*'x'"),
-        (["time_s,utilisation", "0,0.5", "300,0.5", "900,0.5"], r"line 4.*300 s after"),
-        (["time_s,utilisation", "0,0.5", "0,0.5"], r"line 3.*increasing"),
-        (["time_s,utilisation", "0,0.5", "400,0.5"], r"step of 400 s.*divides 300 s"),
-        (["time_s,utilisation", "0,0.5", "300"], r"line 3: found 1 cells, expected 2"),
-        (["time_s,utilisation"], r"found 1 lines, expected a header and rows"),
-        (["time_s,utilisation", "0,0.5", "100,0.5"], r"found 2 rows.*at least 3"),
+        ([HEADER, "0,0.5", "300,0.5", "600,50"], r"line 4.*'50'.*not percent"),
+        ([HEADER, "0,0.5", "300,nan"], r"line 3.*'utilisation'.*'nan'"),
+        ([HEADER, "0,0.5", "300,"], r"line 3.*'utilisation'.*''"),
+        ([HEADER, "x,0.5", "300,0.5"], r"line 2, column 'time_s'.*'x'"),
+        (
+            [HEADER, "0,0.5", "300,0.5", "600,0.5", "1200,0.5"],
+            r"line 5.*'1200', expected 300 s after.* about 1 rows are missing",
+        ),
+        (
+            [HEADER, "0,0.5", "300,0.5", "600,0.5", "600,0.5"],
+            r"line 5, column 'time_s': found '600'.*stands there twice",
+        ),
+        (
+            [HEADER, "0,1", "300,1", "900,1", "600,1", "900,1", "1200,1"],
+            r"line 4, column 'time_s': found '900', expected 300 s after the row be",
+        ),
+        (
+            [HEADER, "300,0.5", "600,0.5", "0,0.5", "300,0.5"],
+            r"line 4, column 'time_s': found '0', .*sort the rows",
+        ),
+        ([HEADER, "0,0.5", "0,0.5"], r"line 3, column 'time_s'.*stands there twice"),
+        ([HEADER, "900,0.5", "600,0.5", "300,0.5"], r"line 3.*sort the rows"),
+        ([HEADER, "0,0.5", "inf,0.5"], r"line 3, column 'time_s': found 'inf'"),
+        (
+            [HEADER, "0,50", "300,62", "600,"],
+            r"line 2.*'50'.*percent: divide it by 100",
+        ),
+        ([HEADER, "0,2900", "300,3100"], r"line 2.*'2900'.*by the installed capacity"),
+        ([HEADER, "0,0", "300,0.0"], r"found 0 in all 2 rows, expected a load"),
+        ([HEADER, "0,0.5", "300,-0.1"], r"line 3.*'-0.1', expected 0 to 1"),
+        ([], r"found 0 lines, expected a header and rows"),
+        ([HEADER, "0,0.5", "400,0.5"], r"step of 400 s.*divides 300 s"),
+        ([HEADER, "0,0.5", "300"], r"line 3: found 1 cells, expected 2"),
+        ([HEADER], r"found 1 lines, expected a header and rows"),
+        ([HEADER, "0,0.5", "100,0.5"], r"found 2 rows.*at least 3"),
     ],
 )
 def test_bad_trace_is_refused_with_place_found_and_expected(

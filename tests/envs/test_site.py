@@ -50,6 +50,12 @@ def test_units_are_converted(tmp_path: Path) -> None:
     )
 
 
+def test_a_machine_by_name_is_its_six_numbers(tmp_path: Path) -> None:
+    numbers = "efficiency = [0.16426, 0.69328, -0.42972, 0.02897, -0.00062, -0.00047]"
+    found = load_site(changed(tmp_path, 'efficiency = "trane-cvhf-2317"', numbers))
+    assert found.plant.chiller.efficiency == load_site().plant.chiller.efficiency
+
+
 def test_two_different_files_have_different_digests(tmp_path: Path) -> None:
     other = changed(tmp_path, '"2317 kW"', '"2318 kW"')
     assert load_site(other).digest != load_site().digest
@@ -57,6 +63,7 @@ def test_two_different_files_have_different_digests(tmp_path: Path) -> None:
 
 CAPACITY = 'capacity = "2317 kW"'
 RAMP = 'ramp = "0.0025 1/s"'
+MACHINE = 'efficiency = "trane-cvhf-2317"'
 
 MISTAKES = [
     (CAPACITY, "capacity = 2317", ("chiller.capacity", "2317", "unit")),
@@ -67,7 +74,8 @@ MISTAKES = [
     (RAMP, RAMP + "\nspeed = 3", ("'speed'", "unknown key")),
     ('heat_design = "5000 kW"', 'heat_design = "3000 kW"', ("3000 kW", "4000 kW")),
     ("count = 3", "count = 4", ("count", "4", "3")),
-    ("efficiency = [0.16426, ", "efficiency = [", ("efficiency", "6 numbers")),
+    (MACHINE, "efficiency = [0.2, 0.7]", ("efficiency", "6 numbers")),
+    (MACHINE, 'efficiency = "trane-cvhf-2318"', ("efficiency", "trane-cvhf-2317")),
     ('pipe_mass = "18000 kg"', 'pipe_mass = "900 kg"', ("pipe_mass", "900", "30 s")),
     ('basin_mass = "45000 kg"', 'basin_mass = "500 kg"', ("basin_mass", "500", "30 s")),
     ("[equipment.crah]", "[equipment.crahs]", ("'crah' is missing",)),

@@ -5,11 +5,17 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from coolbound.choices import START_RULE, TRAINING_LOADS, TRAINING_WEATHER
+from coolbound.choices import (
+    START_RULE,
+    TRAINING_LOADS,
+    TRAINING_WEATHER,
+    YEAR_CITIES,
+)
 from coolbound.compose import named_controller, plant_task, shielded_task
 from coolbound.console import Answer
 from coolbound.machine import machine_facts
 from coolbound_envs.site import Site, load_site
+from coolbound_envs.tables import InputError
 
 ENVELOPES = 8192
 """Envelopes that `bench projection` records. [1]"""
@@ -31,6 +37,8 @@ def run(options: Namespace) -> Answer:
     facts = machine_facts()
     begun = time.perf_counter()
     found = MEASURES[options.what](site, options.size, options.seed)
+    if options.against is not None:
+        found = found | _against_energyplus(site, options.what, found)
     seconds = time.perf_counter() - begun
     data = {
         "schema": "coolbound.bench/1",
@@ -44,11 +52,46 @@ def run(options: Namespace) -> Answer:
 
 
 def _plant(site: Site, size: int | None, seed: int) -> dict[str, Any]:
-    from coolbound_envs.bench import BATCHES, measure_plant
+    """Return speed by batch; without a bound on size also how the plant scales."""
+    from coolbound_envs.bench import BATCHES, measure_plant, with_drill
+    from coolbound_envs.bench_scale import (
+        in_fresh_process,
+        measure_devices,
+        measure_memory,
+        measure_year,
+    )
 
-    params = plant_task(site, TRAINING_WEATHER, TRAINING_LOADS)
+    params = with_drill(plant_task(site, TRAINING_WEATHER, TRAINING_LOADS))
     batches = [batch for batch in BATCHES if size is None or batch <= size]
-    return measure_plant(params, batches, seed)
+    found = measure_plant(params, batches, seed)
+    if size is not None:
+        return found
+    cities = with_drill(plant_task(site, YEAR_CITIES, TRAINING_LOADS))
+    return found | {
+        "year": measure_year(cities, seed),
+        "two_devices": in_fresh_process(measure_devices, params, devices=2),
+        "fleet": in_fresh_process(measure_memory, params),
+    }
+
+
+def _against_energyplus(
+    site: Site, what: str, found: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return EnergyPlus' speed on the same site and how far ours is ahead.
+
+    Raises:
+        InputError: It is not installed, or the measurement is not the plant's.
+    """
+    if what != "plant":
+        raise InputError(
+            f"bench {what}: found --against energyplus, expected it with bench plant; "
+            "leave it out"
+        )
+    from coolbound_envs.energyplus.speed import measure_energyplus
+
+    theirs = measure_energyplus(site)
+    ratio = found["steps_per_cpu_second"] / theirs["steps_per_cpu_second"]
+    return {"energyplus": theirs, "ratio_energyplus": ratio}
 
 
 def _projection(site: Site, size: int | None, seed: int) -> dict[str, Any]:

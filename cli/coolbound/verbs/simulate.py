@@ -4,6 +4,7 @@ from argparse import Namespace
 
 from coolbound.compose import named_controller
 from coolbound.console import Answer, progress_bar
+from coolbound_envs.fault_files import load_faults
 from coolbound_envs.load import load_trace
 from coolbound_envs.site import load_site
 from coolbound_envs.weather import load_weather
@@ -20,11 +21,12 @@ def run(options: Namespace) -> Answer:
     """Write `log.parquet` and `log.csv`.
 
     Raises:
-        InputError: Site, weather, load or folder cannot be used.
+        InputError: Site, weather, load, faults or folder cannot be used.
     """
     check_target(options.out, MARKER)
     site = load_site(options.site)
     operator = named_controller(options.operator, site).controller
+    faults = () if options.faults is None else load_faults(options.faults)
     weather, load = load_weather(options.weather), load_trace(options.load)
     with progress_bar() as progress:
         log = simulate_log(
@@ -36,6 +38,7 @@ def run(options: Namespace) -> Answer:
             options.days,
             options.seed,
             progress,
+            faults,
         )
     with output_folder(options.out, MARKER) as folder:
         names = [path.name for path in write_log(log, folder)]
@@ -47,6 +50,7 @@ def run(options: Namespace) -> Answer:
         "weather": weather.name,
         "load": load.name,
         "seed": options.seed,
+        "faults": len(faults),
         "rows": log.rows,
         "start": start,
         "end": end,

@@ -1,0 +1,1 @@
+"""The evidence behind `docs/validation.md`: measured, judged, drawn and written."""

@@ -1,0 +1,1 @@
+"""The environment's own quality gate: checks that an environment can fail."""

@@ -1,0 +1,546 @@
+"""Schedules of faults: what acts, when, on what, and what is refused."""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coolbound_envs.fault_kinds import AIM_NAMES, KINDS, Aim, kinds_table
+from coolbound_envs.fault_schedule import (
+    ActiveFaults,
+    FaultEvent,
+    FaultKind,
+    FaultSchedule,
+    draw_faults,
+    empty_schedule,
+    faults_at,
+    fixed_plan,
+    load_faults,
+    make_schedule,
+    no_fault_plan,
+    random_plan,
+    random_schedule,
+)
+from coolbound_envs.spec import OBSERVATION_SIZE, POINT_INDEX, POINTS
+from coolbound_envs.tables import InputError
+
+SLOTS = 6
+INTERVALS = 48
+BEGINS = 300.0 * np.arange(-2, INTERVALS)
+HOUR = 3600.0
+
+ask = jax.jit(faults_at)
+
+
+def over_time(events: list[FaultEvent]) -> ActiveFaults:
+    """Return what is out of order in every interval, time axis last."""
+    schedule = make_schedule(events, SLOTS)
+    wide = jax.tree.map(
+        lambda x: jnp.broadcast_to(x[:, None], (SLOTS, len(BEGINS))), schedule
+    )
+    return jax.tree.map(np.asarray, ask(wide, jnp.asarray(BEGINS, jnp.float32)))
+
+
+# The referee: slow and plain, straight from what the documents say.
+def ramped(time: float, event: FaultEvent, ramp: float) -> float:
+    """Return the share of its size that a ramped fault has at one moment."""
+    up = min(max((time - event.start_s) / ramp, 0.0), 1.0)
+    end = event.start_s + event.duration_s
+    down = 0.0 if math.isinf(end) else min(max((time - end) / ramp, 0.0), 1.0)
+    return up - down
+
+
+def mean_level(begin: float, event: FaultEvent, ramp: float) -> float:
+    """Return its mean over an interval, by a thousand midpoints."""
+    times = [begin + 0.3 * (i + 0.5) for i in range(1000)]
+    return sum(ramped(t, event, ramp) for t in times) / 1000.0
+
+
+def touches(begin: float, event: FaultEvent) -> bool:
+    return event.start_s < begin + 300.0 and begin < event.start_s + event.duration_s
+
+
+def size_of(event: FaultEvent) -> float:
+    usual = KINDS[event.kind].usual
+    return float(usual if event.size is None else event.size)  # pyright: ignore
+
+
+def referee(events: list[FaultEvent], begin: float) -> dict[str, Any]:
+    chillers, crah, valves = [0.0] * 3, [0.0] * 2, [0.0] * 2
+    pumps = {FaultKind.CHW_PUMP_LOSS: 0.0, FaultKind.CW_PUMP_LOSS: 0.0}
+    cells, dip, warm, loads = 0.0, 0.0, 0.0, [1.0, 1.0]
+    bias, stuck = [0.0] * OBSERVATION_SIZE, [0.0] * OBSERVATION_SIZE
+    drop, late = [0.0] * OBSERVATION_SIZE, [0.0] * OBSERVATION_SIZE
+    for event in events:
+        kind, size, on = event.kind, size_of(event), touches(begin, event)
+        names = AIM_NAMES[KINDS[kind].aim]
+        code = names[event.target] if isinstance(event.target, str) else event.target
+        if kind == FaultKind.LOAD_STEP:
+            for hall in range(2):
+                if code in (-1, hall):
+                    loads[hall] += size * mean_level(begin, event, 300.0)
+        elif kind == FaultKind.HEAT_WAVE:
+            warm += size * mean_level(begin, event, 6 * HOUR)
+        elif kind == FaultKind.POWER_DIP:
+            first = math.floor(event.start_s / 300.0) * 300.0
+            if begin >= first:
+                left = first + event.duration_s - begin
+                dip = max(dip, min(max(left, 0.0), 300.0))
+        elif not on:
+            continue
+        elif kind == FaultKind.CHILLER_TRIP:
+            chillers[code] = 1.0
+        elif kind == FaultKind.CRAH_LOSS:
+            crah[code] = min(crah[code] + size, 1.0)
+        elif kind == FaultKind.STUCK_VALVE:
+            valves[code] = 1.0
+        elif kind in pumps:
+            pumps[kind] = min(pumps[kind] + size, 1.0)
+        elif kind == FaultKind.TOWER_CELL_LOSS:
+            cells = min(cells + size, 1.0)
+        elif kind == FaultKind.SENSOR_BIAS:
+            bias[code] += size
+        elif kind == FaultKind.SENSOR_DRIFT:
+            bias[code] += size * max(begin + 300.0 - event.start_s, 0.0) / 86400.0
+        elif kind == FaultKind.SENSOR_STUCK:
+            stuck[code] = 1.0
+        elif kind == FaultKind.SENSOR_DROPOUT:
+            drop[code] = max(drop[code], size)
+        elif kind == FaultKind.SENSOR_LATE:
+            late[code] = max(late[code], size)
+    return {
+        "plant.chiller_tripped": chillers,
+        "plant.crah_lost": crah,
+        "plant.valve_stuck": valves,
+        "plant.chw_pump_lost": pumps[FaultKind.CHW_PUMP_LOSS],
+        "plant.cw_pump_lost": pumps[FaultKind.CW_PUMP_LOSS],
+        "plant.tower_cell_lost": cells,
+        "plant.power_lost": dip,
+        "sensors.bias": bias,
+        "sensors.stuck": stuck,
+        "sensors.dropout": drop,
+        "sensors.delay": late,
+        "load_factor": [max(load, 0.0) for load in loads],
+        "dry_bulb_offset": warm,
+    }
+
+
+FIELDS = tuple(referee([], 0.0))
+
+
+def field(active: ActiveFaults, name: str) -> np.ndarray:
+    found: Any = active
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def sizes(kind: FaultKind) -> st.SearchStrategy[float | None]:
+    facts = KINDS[kind]
+    if not facts.unit:
+        return st.none()
+    if kind == FaultKind.SENSOR_LATE:
+        return st.sampled_from([1.0, 2.0, 3.0])
+    return st.floats(max(facts.lower, -20.0), min(facts.upper, 20.0))
+
+
+@st.composite
+def event_stories(draw: st.DrawFn) -> FaultEvent:
+    kind = draw(st.sampled_from(list(KINDS)))
+    names = list(AIM_NAMES[KINDS[kind].aim])
+    # Whole seconds, so that float32 and float64 agree on who touches what.
+    start = draw(
+        st.one_of(st.integers(0, 15000), st.integers(0, 45).map(lambda k: 300 * k))
+    )
+    duration = draw(st.one_of(st.integers(1, 9000), st.just(math.inf)))
+    size = draw(sizes(kind))
+    target = draw(st.sampled_from(names[:3]))
+    return FaultEvent(kind, target, float(start), float(duration), size)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(event_stories(), max_size=SLOTS))
+def test_every_schedule_acts_as_a_plain_reading_of_it_says(
+    events: list[FaultEvent],
+) -> None:
+    found = over_time(events)
+    for column in range(0, len(BEGINS), 5):
+        wanted = referee(events, float(BEGINS[column]))
+        for name in FIELDS:
+            got = field(found, name)[..., column]
+            np.testing.assert_allclose(
+                got, wanted[name], rtol=2e-4, atol=3e-3, err_msg=name
+            )
+
+
+ACTS_ON = {
+    FaultKind.CHILLER_TRIP: "plant.chiller_tripped",
+    FaultKind.CRAH_LOSS: "plant.crah_lost",
+    FaultKind.CHW_PUMP_LOSS: "plant.chw_pump_lost",
+    FaultKind.CW_PUMP_LOSS: "plant.cw_pump_lost",
+    FaultKind.TOWER_CELL_LOSS: "plant.tower_cell_lost",
+    FaultKind.STUCK_VALVE: "plant.valve_stuck",
+    FaultKind.LOAD_STEP: "load_factor",
+    FaultKind.HEAT_WAVE: "dry_bulb_offset",
+    FaultKind.POWER_DIP: "plant.power_lost",
+    FaultKind.SENSOR_BIAS: "sensors.bias",
+    FaultKind.SENSOR_DRIFT: "sensors.bias",
+    FaultKind.SENSOR_STUCK: "sensors.stuck",
+    FaultKind.SENSOR_DROPOUT: "sensors.dropout",
+    FaultKind.SENSOR_LATE: "sensors.delay",
+}
+START, DURATION = 3000.0, 3600.0
+
+
+def one_of(kind: FaultKind) -> FaultEvent:
+    target = next(iter(AIM_NAMES[KINDS[kind].aim]))
+    size = 2.0 if KINDS[kind].usual is None else None
+    return FaultEvent(kind, target, START, DURATION, size)
+
+
+def test_every_kind_has_its_place() -> None:
+    assert set(ACTS_ON) == set(KINDS) == set(FaultKind) - {FaultKind.NONE}
+    assert [int(kind) for kind in KINDS] == list(range(1, len(KINDS) + 1))
+
+
+@pytest.mark.parametrize("kind", list(KINDS))
+def test_a_fault_acts_on_one_thing_upwards_and_only_in_its_time(
+    kind: FaultKind,
+) -> None:
+    found, still = over_time([one_of(kind)]), over_time([])
+    ramp = KINDS[kind].ramp
+    is_time = (BEGINS + 300.0 > START) & (START + DURATION + ramp > BEGINS)
+    for name in FIELDS:
+        change = field(found, name) - field(still, name)
+        if name == ACTS_ON[kind]:
+            assert np.all(change >= 0.0)
+            # One chiller, one hall, one point; the whole site where it is that.
+            rows = change.reshape(-1, len(BEGINS))
+            struck = np.max(rows, axis=1) > 0.0
+            whole = KINDS[kind].aim in (Aim.HALL_OR_SITE,)
+            assert np.sum(struck) == (2 if whole else 1)
+            assert np.all(rows[struck][:, is_time] > 0.0)
+            np.testing.assert_array_equal(rows[:, ~is_time], 0.0)
+        else:
+            np.testing.assert_array_equal(change, 0.0, err_msg=name)
+
+
+def test_a_load_step_is_reached_in_five_minutes_and_held() -> None:
+    event = FaultEvent(FaultKind.LOAD_STEP, "hall2", 600.0, 1200.0, 0.3)
+    factor = over_time([event]).load_factor
+    begin = list(BEGINS)
+    at = [float(factor[1, begin.index(s)]) for s in (300, 600, 900, 1500, 1800, 2100)]
+    # The mean of a straight rise is half of it; it falls as it rose.
+    np.testing.assert_allclose(at, [1.0, 1.15, 1.3, 1.3, 1.15, 1.0], rtol=1e-6)
+    np.testing.assert_array_equal(factor[0], 1.0)
+
+
+def test_a_dip_loses_exactly_its_seconds_from_an_intervals_beginning() -> None:
+    event = FaultEvent(FaultKind.POWER_DIP, "site", 730.0, 420.0)
+    lost = over_time([event]).plant.power_lost
+    begin = list(BEGINS)
+    assert float(lost[begin.index(600.0)]) == 300.0
+    assert float(lost[begin.index(900.0)]) == 120.0
+    assert float(np.sum(lost)) == 420.0
+
+
+def test_a_heat_wave_holds_its_size_for_years_without_rounding_away() -> None:
+    schedule = make_schedule([FaultEvent(FaultKind.HEAT_WAVE, "site", 0.0, size=8.0)])
+    for years in (1, 2, 3):
+        seconds = jnp.asarray(years * 365 * 86400.0, jnp.float32)
+        assert float(ask(schedule, seconds).dry_bulb_offset) == 8.0
+
+
+def test_nothing_acts_before_the_episode_or_in_an_empty_schedule() -> None:
+    everything = [one_of(kind) for kind in KINDS]
+    early = [dataclasses.replace(e, start_s=0.0) for e in everything]
+    schedule = make_schedule(early)
+    none = ask(empty_schedule(), jnp.asarray(-300.0, jnp.float32))
+    for other in (
+        ask(schedule, jnp.asarray(-300.0, jnp.float32)),
+        ask(empty_schedule(4), jnp.asarray(600.0, jnp.float32)),
+        ask(empty_schedule(), jnp.asarray(600.0, jnp.float32)),
+    ):
+        for a, b in zip(jax.tree.leaves(none), jax.tree.leaves(other), strict=True):
+            np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(none.load_factor, 1.0)
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves((none.plant, none.sensors)))
+
+
+def test_a_schedule_for_one_lane_and_for_many_mean_the_same() -> None:
+    events = [one_of(kind) for kind in (FaultKind.CRAH_LOSS, FaultKind.SENSOR_LATE)]
+    one = ask(make_schedule(events, SLOTS), jnp.asarray(3300.0, jnp.float32))
+    column = int(np.flatnonzero(BEGINS == 3300.0)[0])
+    many = jax.tree.map(lambda x: x[..., column], over_time(events))
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(many), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (FaultEvent(FaultKind.CHILLER_TRIP, "chiller4"), ("chiller4", "chiller3")),
+        (FaultEvent(FaultKind.CHILLER_TRIP, 3), ("3", "chiller1, chiller2, chiller3")),
+        (FaultEvent(FaultKind.CHILLER_TRIP, "hall1"), ("hall1",)),
+        (FaultEvent(FaultKind.CRAH_LOSS, "hall3"), ("hall3", "hall1, hall2")),
+        (FaultEvent(FaultKind.SENSOR_STUCK, "chw_temp"), ("chw_temp", "chw_")),
+        (FaultEvent(FaultKind.SENSOR_BIAS, "chw_flow"), ("no size", "chw_flow")),
+        (FaultEvent(FaultKind.CRAH_LOSS, "hall1", size=1.2), ("1.2", "0 to 1")),
+        (FaultEvent(FaultKind.CRAH_LOSS, "hall1", size=math.nan), ("nan",)),
+        (FaultEvent(FaultKind.SENSOR_LATE, "chw_flow", size=1.5), ("1.5",)),
+        (FaultEvent(FaultKind.SENSOR_LATE, "chw_flow", size=4.0), ("4", "1 to 3")),
+        (FaultEvent(FaultKind.POWER_DIP, size=3.0), ("size 3", "none")),
+        (FaultEvent(FaultKind.POWER_DIP, start_s=-1.0), ("start -1",)),
+        (FaultEvent(FaultKind.POWER_DIP, start_s=math.nan), ("start nan",)),
+        (FaultEvent(FaultKind.POWER_DIP, duration_s=0.0), ("duration 0",)),
+        (FaultEvent(FaultKind.POWER_DIP, duration_s=math.nan), ("duration nan",)),
+        (FaultEvent(FaultKind.NONE), ("kind",)),
+    ],
+)
+def test_an_impossible_fault_is_refused_with_the_culprit(
+    event: FaultEvent, words: tuple[str, ...]
+) -> None:
+    with pytest.raises(InputError) as caught:
+        make_schedule([FaultEvent(FaultKind.POWER_DIP, duration_s=9.0), event])
+    text = str(caught.value)
+    assert text.startswith("fault 2")
+    assert all(word in text for word in words), text
+
+
+def test_more_events_than_rows_are_refused() -> None:
+    with pytest.raises(InputError, match="found 2 events, expected 1"):
+        make_schedule([FaultEvent(FaultKind.POWER_DIP)] * 2, 1)
+
+
+def toml(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "drill.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_file_gives_the_events_that_it_says(tmp_path: Path) -> None:
+    path = toml(
+        tmp_path,
+        """
+        [[fault]]
+        kind = "chiller_trip"
+        target = "chiller2"
+        start = "2 h"
+        duration = "45 min"
+        [[fault]]
+        kind = "load_step"
+        target = "hall1"
+        start = "600 s"
+        size = 0.2
+        [[fault]]
+        kind = "heat_wave"
+        start = "1 day"
+        duration = "2 day"
+        size = "18 delta_degF"
+        [[fault]]
+        kind = "sensor_bias"
+        target = "chw_flow"
+        start = "0 s"
+        duration = "1 h"
+        size = "-2 kg/s"
+        [[fault]]
+        kind = "sensor_drift"
+        target = "crah_valve_hall1"
+        start = "0 s"
+        size = "0.01 1/day"
+        [[fault]]
+        kind = "sensor_late"
+        target = "outdoor_temp"
+        start = "0 s"
+        size = 2
+        """,
+    )
+    found = load_faults(path)
+    assert found[0] == FaultEvent(FaultKind.CHILLER_TRIP, "chiller2", 7200.0, 2700.0)
+    assert found[1] == FaultEvent(FaultKind.LOAD_STEP, "hall1", 600.0, math.inf, 0.2)
+    assert found[2].size == pytest.approx(10.0)
+    assert found[3].size == -2.0
+    assert found[4].size == pytest.approx(0.01)
+    assert found[5].size == 2.0
+    assert make_schedule(found).kind.shape == (6,)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('kind = "chiller_tripp"', ("chiller_tripp", "chiller_trip")),
+        ('target = "chiller9"', ("chiller9",)),
+        ('start = "2"', ("start", "'2'")),
+        ('start = "2 kg"', ("kg", "'s'")),
+        ('start = "-2 h"', ("start", "-2 h")),
+        ('duration = "0 s"', ("duration 0",)),
+        ("size = 0.5", ("size 0.5", "none")),
+        ('begin = "2 h"', ("begin",)),
+    ],
+)
+def test_a_wrong_file_is_refused_with_file_and_key(
+    tmp_path: Path, line: str, words: tuple[str, ...]
+) -> None:
+    given_lines = {
+        "kind": 'kind = "chiller_trip"',
+        "target": 'target = "chiller1"',
+        "start": 'start = "1 h"',
+    }
+    given_lines[line.partition(" ")[0]] = line
+    path = toml(tmp_path, "[[fault]]\n" + "\n".join(given_lines.values()))
+    with pytest.raises(InputError) as caught:
+        load_faults(path)
+    assert "drill.toml.fault[0]" in str(caught.value)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_a_file_without_faults_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no fault"):
+        load_faults(toml(tmp_path, ""))
+
+
+LANES = 4096
+EVERY_KIND = {kind: 0.5 for kind in KINDS}
+
+
+def drawn(seed: int = 0) -> FaultSchedule:
+    plan = random_plan(EVERY_KIND, 86400.0)
+    schedule = random_schedule(jax.random.key(seed), (LANES,), plan)
+    return jax.tree.map(np.asarray, schedule)
+
+
+def test_random_faults_come_at_their_rates() -> None:
+    kind = drawn().kind
+    for each in KINDS:
+        count = np.sum(kind == each) / LANES
+        assert count == pytest.approx(0.5, abs=5.0 * math.sqrt(0.5 / LANES))
+    # A Poisson process: the variance of a day's number is its mean.
+    number = np.sum(kind != FaultKind.NONE, axis=0)
+    assert np.var(number) == pytest.approx(0.5 * len(KINDS), rel=0.08)
+
+
+def test_random_faults_are_ones_that_could_be_asked_for() -> None:
+    schedule = drawn()
+    picks = np.random.default_rng(0).choice(LANES, 200)
+    for row in range(schedule.kind.shape[0]):
+        for lane in picks:
+            kind = FaultKind(int(schedule.kind[row, lane]))
+            if kind == FaultKind.NONE:
+                continue
+            facts = KINDS[kind]
+            event = FaultEvent(
+                kind,
+                int(schedule.target[row, lane]),
+                float(schedule.start[row, lane]),
+                float(schedule.duration[row, lane]),
+                float(schedule.size[row, lane]) if facts.unit else None,
+            )
+            again = make_schedule([event])
+            assert float(again.size[0]) == pytest.approx(schedule.size[row, lane])
+            assert event.start_s % 300.0 == 0.0
+            assert 0.0 <= event.start_s < 86400.0
+            assert facts.lasting[0] <= event.duration_s <= facts.lasting[1]
+
+
+def test_random_targets_cover_machines_halls_and_points_evenly() -> None:
+    schedule = drawn()
+
+    def targets(kind: FaultKind) -> np.ndarray:
+        return np.asarray(schedule.target)[np.asarray(schedule.kind) == kind]
+
+    for kind, count in (
+        (FaultKind.CHILLER_TRIP, 3),
+        (FaultKind.CRAH_LOSS, 2),
+        (FaultKind.SENSOR_STUCK, OBSERVATION_SIZE),
+    ):
+        share = np.bincount(targets(kind), minlength=count) / len(targets(kind))
+        np.testing.assert_allclose(share, 1.0 / count, atol=0.05)
+    noisy = {i for i, point in enumerate(POINTS) if point.noise > 0.0}
+    assert set(targets(FaultKind.SENSOR_BIAS)) == noisy
+    assert set(targets(FaultKind.POWER_DIP)) == {-1}
+
+
+def test_random_instrument_errors_have_both_signs_and_the_size_of_their_noise() -> None:
+    schedule = drawn()
+    is_bias = schedule.kind == FaultKind.SENSOR_BIAS
+    noise = np.asarray([p.noise for p in POINTS])[schedule.target[is_bias]]
+    in_noise = schedule.size[is_bias] / noise
+    assert np.all(np.abs(in_noise) > 4.99)
+    assert np.all(np.abs(in_noise) < 20.01)
+    assert 0.4 < np.mean(in_noise > 0.0) < 0.6
+
+
+def test_the_same_key_draws_the_same_faults_and_another_draws_others() -> None:
+    first, again, other = drawn(1), drawn(1), drawn(2)
+    for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(again), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(first.start, other.start)
+
+
+def test_without_rates_nothing_breaks() -> None:
+    plan = random_plan({FaultKind.POWER_DIP: 2.0}, 86400.0)
+    silent = dataclasses.replace(plan, rates=jnp.zeros_like(plan.rates))
+    kind = random_schedule(jax.random.key(0), (64,), silent).kind
+    assert kind.shape[0] > 2
+    np.testing.assert_array_equal(kind, FaultKind.NONE)
+    assert no_fault_plan().slots == 0
+
+
+def test_fixed_schedules_go_to_their_city_or_by_chance() -> None:
+    trip = [FaultEvent(FaultKind.CHILLER_TRIP, "chiller1", 0.0, 300.0)]
+    dips = [FaultEvent(FaultKind.POWER_DIP, "site", 0.0, 9.0)] * 2
+    city = jnp.asarray([0, 1, 2, 1] * 64, jnp.int32)
+    by_city = fixed_plan(trip, dips, by_city=True)
+    kind = np.asarray(draw_faults(jax.random.key(0), city, (256,), by_city).kind)
+    assert kind.shape == (2, 256)
+    np.testing.assert_array_equal(kind[0, :4], [1, 9, 1, 9])
+    np.testing.assert_array_equal(kind[1, :4], [0, 9, 0, 9])
+    chance = np.asarray(
+        draw_faults(jax.random.key(0), city, (256,), fixed_plan(trip, dips)).kind
+    )
+    assert 0.3 < np.mean(chance[0] == FaultKind.CHILLER_TRIP) < 0.7
+
+
+def test_random_faults_come_on_top_of_fixed_ones() -> None:
+    trip = [FaultEvent(FaultKind.CHILLER_TRIP, "chiller1", 0.0, 300.0)]
+    plan = random_plan({FaultKind.POWER_DIP: 3.0}, 86400.0, fixed_plan(trip))
+    city = jnp.zeros((512,), jnp.int32)
+    kind = np.asarray(draw_faults(jax.random.key(0), city, (512,), plan).kind)
+    np.testing.assert_array_equal(kind[0], FaultKind.CHILLER_TRIP)
+    assert np.mean(np.sum(kind[1:] == FaultKind.POWER_DIP, axis=0)) == pytest.approx(
+        3.0, abs=0.4
+    )
+
+
+@pytest.mark.parametrize(
+    ("rates", "window", "words"),
+    [
+        ({FaultKind.POWER_DIP: -1.0}, 3600.0, "rate -1.0"),
+        ({FaultKind.NONE: 1.0}, 3600.0, "kind"),
+        ({FaultKind.POWER_DIP: 1.0}, 0.0, "window of 0 s"),
+        ({FaultKind.POWER_DIP: 1.0}, 365 * 86400.0, "365.0 faults"),
+    ],
+)
+def test_an_impossible_plan_is_refused(
+    rates: dict[FaultKind, float], window: float, words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        random_plan(rates, window)
+    with pytest.raises(InputError, match="no list"):
+        fixed_plan()
+
+
+def test_the_table_for_readers_names_every_kind_with_its_unit() -> None:
+    rows = kinds_table().splitlines()
+    assert len(rows) == len(KINDS) + 2
+    for kind in KINDS:
+        assert any(f"`{kind.name.lower()}`" in row for row in rows)
+    assert all(row.count("|") == 6 for row in rows)
+    assert "chw_flow" in POINT_INDEX
