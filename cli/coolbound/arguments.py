@@ -11,6 +11,7 @@ from coolbound.choices import (
     ALGORITHMS,
     BENCHES,
     CHILLER_TASKS,
+    ENGINES,
     EVALUATED,
     OPERATORS,
     PART_LOADS,
@@ -26,6 +27,7 @@ VERBS = {
     "shadow": "run a policy beside an operator's log and report",
     "tasks": "score controllers on the reference tasks, from easy to hard",
     "audit": "put the simulated plant through its own quality gate",
+    "validate": "measure the plant against what is known, and write the page",
     "bench": "measure speed: plant, projection, train or shadow",
     "chiller": "list chiller records, or refit one into a site's form",
 }
@@ -63,7 +65,17 @@ def build_parser() -> argparse.ArgumentParser:
     version = f"coolbound {metadata.version('coolbound')}"
     parser.add_argument("--version", action="version", version=version)
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
-    fillers = (_simulate, _train, _evaluate, _shadow, _tasks, _audit, _bench, _chiller)
+    fillers = (
+        _simulate,
+        _train,
+        _evaluate,
+        _shadow,
+        _tasks,
+        _audit,
+        _validate,
+        _bench,
+        _chiller,
+    )
     for (name, what), fill in zip(VERBS.items(), fillers, strict=True):
         verb = verbs.add_parser(
             name,
@@ -133,6 +145,9 @@ def _simulate(parser: argparse.ArgumentParser) -> None:
         "--start", type=_whole(0, 365), default=181, help="days after 1 January"
     )
     parser.add_argument("--days", type=_whole(1, 366), default=30, help="length")
+    parser.add_argument(
+        "--engine", choices=ENGINES, default=ENGINES[0], help="what simulates the plant"
+    )
     parser.add_argument(
         "--faults", type=Path, help="TOML file of what breaks (docs/faults.md)"
     )
@@ -236,6 +251,25 @@ def _audit(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _validate(parser: argparse.ArgumentParser) -> None:
+    _out(parser, "runs/validate")
+    parser.add_argument(
+        "--quick", action="store_true", help="try the machinery; proves nothing"
+    )
+    parser.add_argument(
+        "--shared-weather",
+        type=Path,
+        metavar="DIR",
+        help="also the typical years *_tmyx.csv.gz of a folder, which are not shipped",
+    )
+    parser.add_argument(
+        "--bless",
+        type=Path,
+        metavar="DIR",
+        help="measure the golden years anew into a folder, and nothing else",
+    )
+
+
 def _bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=BENCHES, help="what to measure")
     parser.add_argument(
@@ -246,7 +280,7 @@ def _bench(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--against",
-        choices=("energyplus",),
+        choices=ENGINES[1:],
         help="plant: measure this engine in the same run",
     )
     _seed(parser)

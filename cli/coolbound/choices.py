@@ -22,6 +22,9 @@ ALGORITHMS = ("ppo-lagrangian",)
 
 BENCHES = ("plant", "projection", "train", "shadow")
 
+ENGINES = ("coolbound", "energyplus")
+"""What can simulate the plant, the default first."""
+
 CHILLER_TASKS = ("list", "fit")
 
 PART_LOADS = ("available", "rated")

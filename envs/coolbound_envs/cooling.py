@@ -48,6 +48,7 @@ from coolbound_envs.types import Action, Key, Observation, Scalar
 from coolbound_envs.variation import draw_variation, varied_plant
 
 __all__ = [
+    "BEFORE",
     "DIVERGED_COST",
     "HISTORY",
     "REWARD_POWER",

@@ -1,13 +1,77 @@
-"""The faults of an episode as padded arrays: made from events, or empty."""
+"""Faults as events, checked, and as the padded arrays that an episode carries."""
 
+import difflib
+import math
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
-from coolbound_envs.fault_kinds import SITE, FaultEvent, FaultKind, check_event
+from coolbound_envs.fault_kinds import AIM_NAMES, KINDS, SITE, FaultEvent, FaultKind
 from coolbound_envs.tables import InputError
+
+
+def check_event(event: FaultEvent, where: str = "fault") -> tuple[int, float]:
+    """Return the target's code and the size [the kind's unit] of an event.
+
+    Raises:
+        InputError: The machine, hall or point does not exist, or a time or size
+            is impossible.
+    """
+    if event.kind not in KINDS:
+        known = ", ".join(kind.name for kind in KINDS)
+        raise InputError(
+            f"{where}: found kind {event.kind!r}, expected one of {known}; correct it"
+        )
+    where = f"{where} ({event.kind.name.lower()})"
+    if not (math.isfinite(event.start_s) and event.start_s >= 0.0):
+        raise InputError(
+            f"{where}: found start {event.start_s:g} s, expected 0 s or later from the "
+            "episode's beginning; correct the start"
+        )
+    if not event.duration_s > 0.0:
+        raise InputError(
+            f"{where}: found duration {event.duration_s:g} s, expected more than 0 s; "
+            "correct the duration"
+        )
+    return _target_code(event, where), _checked_size(event, where)
+
+
+def _target_code(event: FaultEvent, where: str) -> int:
+    names = AIM_NAMES[KINDS[event.kind].aim]
+    if isinstance(event.target, int) and event.target in names.values():
+        return event.target
+    if isinstance(event.target, str) and event.target in names:
+        return names[event.target]
+    near = difflib.get_close_matches(str(event.target), names, n=1, cutoff=0.0)[0]
+    known = ", ".join(names) if len(names) < 8 else f"one of {len(names)} points"
+    raise InputError(
+        f"{where}: found target {event.target!r}, which does not exist, expected "
+        f"{known}; did you mean {near!r}?"
+    )
+
+
+def _checked_size(event: FaultEvent, where: str) -> float:
+    facts = KINDS[event.kind]
+    size = facts.usual if event.size is None else float(event.size)
+    if size is None:
+        raise InputError(
+            f"{where}: found no size, expected one in the unit of the point "
+            f"{event.target}; add it"
+        )
+    if not facts.unit and event.size is not None:
+        raise InputError(
+            f"{where}: found size {size:g}, expected none for this kind; remove it"
+        )
+    is_whole = event.kind != FaultKind.SENSOR_LATE or size == round(size)
+    inside = facts.lower <= size <= facts.upper and math.isfinite(size)
+    if not (inside and is_whole):
+        raise InputError(
+            f"{where}: found size {size:g}, expected {facts.lower:g} to "
+            f"{facts.upper:g} ({facts.meaning}); correct the size"
+        )
+    return size
 
 
 @struct.dataclass

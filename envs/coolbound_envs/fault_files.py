@@ -15,13 +15,8 @@ import math
 from pathlib import Path
 from typing import Final
 
-from coolbound_envs.fault_kinds import (
-    KINDS,
-    FaultEvent,
-    FaultKind,
-    check_event,
-    size_unit,
-)
+from coolbound_envs.fault_events import check_event
+from coolbound_envs.fault_kinds import KINDS, FaultEvent, FaultKind, size_unit
 from coolbound_envs.tables import InputError, Table, read_toml
 
 LONGEST: Final = 1e8

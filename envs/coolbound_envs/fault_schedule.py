@@ -15,7 +15,11 @@ import numpy as np
 from flax import struct
 
 from coolbound_envs.fault_effects import ActiveFaults, SensorFaults, faults_at
-from coolbound_envs.fault_events import FaultSchedule, empty_schedule, make_schedule
+from coolbound_envs.fault_events import (
+    FaultSchedule,
+    empty_schedule,
+    make_schedule,
+)
 from coolbound_envs.fault_files import load_faults
 from coolbound_envs.fault_kinds import (
     AIM_NAMES,

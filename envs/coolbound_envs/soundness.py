@@ -6,6 +6,7 @@ operation, far inside what a failing integration produces.
 """
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 import jax
@@ -150,8 +151,13 @@ def is_sound(plant: PlantState) -> jax.Array:
     return jnp.all(jnp.stack(rows), axis=0)
 
 
-def require_sound(state: Simulation) -> None:
+def require_sound(state: Simulation, info: Mapping[str, Any] | None = None) -> None:
     """Refuse to go on with a simulation that has diverged; on the host.
+
+    Args:
+        state: The simulation after a step.
+        info: What that step told: where it `diverged` counts too, though the state
+            may look sound.
 
     Raises:
         DivergenceError: A number is not finite or impossible. The text names the
@@ -159,6 +165,8 @@ def require_sound(state: Simulation) -> None:
     """
     plant = jax.tree.map(np.asarray, state.plant)
     sound = np.asarray(is_sound(state.plant)).reshape(-1)
+    if info is not None:
+        sound = sound & ~np.asarray(info["diverged"]).reshape(-1)
     if np.all(sound):
         return
     lane = int(np.flatnonzero(~sound)[0])
@@ -171,6 +179,7 @@ def require_sound(state: Simulation) -> None:
     seconds = 300.0 * float(np.asarray(state.steps).reshape(-1)[lane])
     clock = float(np.asarray(state.place.time).reshape(-1)[lane])
     parts = [_said(name, values) for name, values in wrong.items()]
+    parts = parts or ["power or limits of the interval are not finite"]
     more = f" and {len(parts) - 4} fields more" if len(parts) > 4 else ""
     raise DivergenceError(
         f"the integration diverged in {np.sum(~sound)} of {len(sound)} lanes, first in "

@@ -10,10 +10,18 @@ import numpy as np
 
 from coolbound_controllers.cooling_task import BatchedEnvironment
 from coolbound_envs import sensors
-from coolbound_envs.cooling import CoolingTask, TaskParams, TaskState, advance
+from coolbound_envs.cooling import (
+    BEFORE,
+    CoolingTask,
+    TaskParams,
+    TaskState,
+    advance,
+)
 from coolbound_envs.scenario import Place
+from coolbound_envs.soundness import require_sound
 from coolbound_envs.types import Controller, Observation, action_from_vector
 from coolbound_shadow.controller_calls import Progress, View, join, split
+from coolbound_shadow.proposals import LoggedOperator
 
 DAY_STEPS = 288
 """Steps that one compiled call runs: a day. [1]"""
@@ -63,11 +71,13 @@ def start_plant(
     first_key, settle_key = jax.random.split(key)
     action = action_from_vector(applied)
     _, state = CoolingTask().start_at(first_key, place, params)
-    state = dataclasses.replace(state, applied=action)
+    # Negative steps are before the episode: no fault acts yet.
+    before = jnp.full_like(state.steps, BEFORE)
+    state = dataclasses.replace(state, applied=action, steps=before)
 
     def settle(carry: TaskState, step_key: jax.Array) -> tuple[TaskState, None]:
         moved = advance(step_key, carry, action, params)[0]
-        return dataclasses.replace(moved, place=place), None
+        return dataclasses.replace(moved, place=place, steps=before), None
 
     state, _ = jax.lax.scan(settle, state, jax.random.split(settle_key, SETTLE_STEPS))
     state = dataclasses.replace(state, steps=jnp.zeros_like(state.steps))
@@ -102,6 +112,7 @@ def _run_day(
             "water_side": _total(power, WATER_SIDE)[0],
             "limits": info["limits"][0],
             "tripped": terminated[0],
+            "diverged": info["diverged"][0],
         }
         return (observation, state, memory), row
 
@@ -137,7 +148,13 @@ def roll_out(
         view: What the controller sees of an observation.
         progress: Told after every simulated day.
         what: How progress calls it.
+
+    Raises:
+        DivergenceError: The plant's integration left what is physical.
     """
+    if isinstance(controller, LoggedOperator) and isinstance(environment, CoolingTask):
+        # A plant was truly told this, inside the model's box or not.
+        environment = dataclasses.replace(environment, checks_actions=False)
     fixed, dynamic = split(controller)
     carry = (*start, controller.init((1,)))
     days, rows = -(-steps // DAY_STEPS), []
@@ -146,6 +163,8 @@ def roll_out(
             jax.random.fold_in(jax.random.key(seed), day), DAY_STEPS
         )
         carry, found = _run_day(environment, fixed, dynamic, carry, keys, view, params)
+        told = {"diverged": np.any(found["diverged"], keepdims=True)}
+        require_sound(getattr(carry[1], "task", carry[1]), told)
         rows.append(jax.tree.map(np.asarray, found))
         if progress is not None:
             progress(what, day + 1, days)

@@ -98,7 +98,7 @@ def simulate_log(
         InputError: The weather is no whole year, the days are impossible, or a
             fault strikes what does not exist.
     """
-    first_utc, place_s = _first_instant(site, weather, start_day, days)
+    first_utc, place_s = first_instant(site, weather, start_day, days)
     params = task_params(site, make_scenario([weather], [load]))
     if faults:
         params = dataclasses.replace(params, faults=fixed_plan(faults))
@@ -120,11 +120,11 @@ def simulate_log(
         progress,
     )
     time_utc = first_utc + STEP_S * np.arange(1, rows + 1)
-    plain = _plain_log(site, time_utc, found.values[:rows], found.applied[1 : rows + 1])
+    plain = plain_log(site, time_utc, found.values[:rows], found.applied[1 : rows + 1])
     return add_habits(plain, seed)
 
 
-def _first_instant(
+def first_instant(
     site: Site, weather: Weather, start_day: int, days: int
 ) -> tuple[int, int]:
     """Return the first midnight: UTC epoch [s], and place in the year [s]."""
@@ -146,9 +146,17 @@ def _first_instant(
     return first_utc, place_s % (weather.hours * 3600)
 
 
-def _plain_log(
+def plain_log(
     site: Site, time_utc: np.ndarray, values: np.ndarray, applied: np.ndarray
 ) -> Log:
+    """Return a log without habits: every reading arrived, every word was kept.
+
+    Args:
+        site: Gives the time zone.
+        time_utc: Epoch of each row, (rows,). [s]
+        values: Readings, (rows, P). [each point's unit]
+        applied: Set-points, (rows, 10). [each channel's unit]
+    """
     rows = len(time_utc)
     return Log(
         time_utc=time_utc,

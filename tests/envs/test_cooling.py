@@ -440,6 +440,11 @@ def test_water_is_what_evaporates_drifts_and_is_blown_down() -> None:
     assert np.all(water["evaporation"] > 0.0)
     total = water["evaporation"] + water["drift"] + water["blowdown"]
     np.testing.assert_allclose(water["make_up"], total, rtol=1e-5)
-    # All latent it would be the heat over the heat of evaporation.
-    most = np.asarray(mean.tower_heat) / 2.43e6
-    assert np.all(water["evaporation"] < 1.05 * most)
+    # All latent it would be the heat over the heat of evaporation; dry desert air
+    # is itself cooled, which evaporates more, cold air takes up heat as such.
+    share = water["evaporation"] / (np.asarray(mean.tower_heat, np.float64) / 2.43e6)
+    acting = info["disturbance"]
+    is_damp = np.asarray(acting.dry_bulb - acting.wet_bulb) < 5.0
+    assert np.sum(is_damp) > 20
+    assert np.all((share[is_damp] > 0.3) & (share[is_damp] < 1.05))
+    assert np.all(share < 2.0)

@@ -136,6 +136,13 @@ def test_the_report_names_lane_field_value_and_time() -> None:
     require_sound(begun())
 
 
+def test_what_a_step_told_counts_though_the_state_looks_sound() -> None:
+    info = {"diverged": np.arange(LANES) == HURT}
+    with pytest.raises(DivergenceError, match=r"lane 2.*not finite"):
+        require_sound(begun(), info)
+    require_sound(begun(), {"diverged": np.zeros(LANES, bool)})
+
+
 def test_a_single_plant_can_be_asked_too() -> None:
     one = jax.tree.map(lambda x: x[..., 0], begun())
     require_sound(one)

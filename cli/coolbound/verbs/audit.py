@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from coolbound.choices import (
+    BASELINE,
     OPERATORS,
     REFERENCE_POLICY,
     TRAINING_LOADS,
@@ -48,6 +49,9 @@ from coolbound_shadow.twin_inputs import Refusal, twin_inputs
 
 MARKER = "audit.json"
 PAGE = "audit.html"
+RULED = (BASELINE, *(name for name in OPERATORS if name != BASELINE))
+"""The operators, the better one first: degenerate policies imitate that."""
+
 WORDS = {True: "passed", False: "FAILED", None: "not run"}
 
 
@@ -64,7 +68,9 @@ def run(options: Namespace) -> Answer:
     with progress_bar() as progress:
         audit = run_audit(subject, sizes, options.seed, progress)
     data = _data(audit, site, options)
-    whole = data | {"checks": [_row(check, with_details=True) for check in audit.checks]}
+    whole = data | {
+        "checks": [_row(check, with_details=True) for check in audit.checks]
+    }
     page = render_page(audit, _provenance(site, options))
     with output_folder(options.out, MARKER) as folder:
         (folder / MARKER).write_text(json_text(whole) + "\n", encoding="utf-8")
@@ -82,7 +88,10 @@ def _subject(site: Site, sizes: Sizes, log: Path | None, is_shielded: bool) -> S
     environment: BatchedEnvironment = CoolingTask()
     name = f"site {site.name}"
     if is_shielded:
-        environment, name = ShieldedTask(CoolingTask()), f"{name}, behind the safety layer"
+        environment, name = (
+            ShieldedTask(CoolingTask()),
+            f"{name}, behind the safety layer",
+        )
         params, rough = shielded_task(site, params), shielded_task(site, rough)
     logged, no_log = _logged(site, log)
     return Subject(
@@ -90,7 +99,7 @@ def _subject(site: Site, sizes: Sizes, log: Path | None, is_shielded: bool) -> S
         environment=environment,
         params=params,
         rough=rough,
-        references={name: named_controller(name, site).controller for name in OPERATORS},
+        references={name: named_controller(name, site).controller for name in RULED},
         log=logged,
         no_log=no_log,
         digests=_digests(),
@@ -189,9 +198,7 @@ def _table(audit: Audit) -> str:
         )
     file = io.StringIO()
     is_seen = sys.stdout.isatty()
-    console = Console(
-        file=file, force_terminal=is_seen, width=None if is_seen else 140
-    )
+    console = Console(file=file, force_terminal=is_seen, width=None if is_seen else 140)
     console.print(table)
     verdict = "passed" if audit.passed else "FAILED"
     return f"{file.getvalue()}\naudit {verdict} in {audit.seconds:.0f} s"

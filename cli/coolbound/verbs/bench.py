@@ -87,7 +87,7 @@ def _against_energyplus(
             f"bench {what}: found --against energyplus, expected it with bench plant; "
             "leave it out"
         )
-    from coolbound_envs.energyplus.bench import measure_energyplus
+    from coolbound_envs.energyplus.speed import measure_energyplus
 
     theirs = measure_energyplus(site=site)
     ratio = found["steps_per_cpu_second"] / theirs["steps_per_cpu_second"]

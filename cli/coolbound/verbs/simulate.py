@@ -4,6 +4,7 @@ from argparse import Namespace
 
 from coolbound.compose import named_controller
 from coolbound.console import Answer, progress_bar
+from coolbound.energyplus_choice import log_maker
 from coolbound_envs.fault_files import load_faults
 from coolbound_envs.load import load_trace
 from coolbound_envs.site import load_site
@@ -11,7 +12,6 @@ from coolbound_envs.weather import load_weather
 from coolbound_shadow.log_types import local_text
 from coolbound_shadow.log_writer import write_log
 from coolbound_shadow.output import check_target, output_folder
-from coolbound_shadow.simulate import simulate_log
 
 MARKER = "log.parquet"
 """A folder that holds this is an earlier result."""
@@ -29,7 +29,7 @@ def run(options: Namespace) -> Answer:
     faults = () if options.faults is None else load_faults(options.faults)
     weather, load = load_weather(options.weather), load_trace(options.load)
     with progress_bar() as progress:
-        log = simulate_log(
+        log = log_maker(options.engine)(
             site,
             operator,
             weather,
@@ -46,6 +46,7 @@ def run(options: Namespace) -> Answer:
     data = {
         "schema": "coolbound.simulate/1",
         "site": site.name,
+        "engine": options.engine,
         "operator": options.operator,
         "weather": weather.name,
         "load": load.name,

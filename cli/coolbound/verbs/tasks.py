@@ -74,7 +74,9 @@ def _score(
     return score_task(contender.controller, environment, params, episodes, steps, seed)
 
 
-def _cells(task: ReferenceTask, contender: Named, figures: TaskFigures) -> tuple[str, ...]:
+def _cells(
+    task: ReferenceTask, contender: Named, figures: TaskFigures
+) -> tuple[str, ...]:
     return (
         task.name,
         contender.name,

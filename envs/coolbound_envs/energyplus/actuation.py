@@ -2,8 +2,6 @@
 
 from coolbound_envs.energyplus import inner_loops, names
 from coolbound_envs.energyplus.hands import Hands
-from coolbound_envs.energyplus.signals import Commands, Signal
-from coolbound_envs.energyplus.sizes import Sizes
 from coolbound_envs.energyplus.runtime_program import (
     FAN_SPEED,
     KEPT,
@@ -11,6 +9,8 @@ from coolbound_envs.energyplus.runtime_program import (
     SUPPLY,
     WATER_MIN,
 )
+from coolbound_envs.energyplus.signals import Commands, Signal
+from coolbound_envs.energyplus.sizes import Sizes
 
 CHW_FLOW = ("Pump", "Pump Mass Flow Rate", names.CHW_PUMP)
 CW_FLOW = ("Pump", "Pump Mass Flow Rate", names.CW_PUMP)
@@ -21,7 +21,7 @@ FLOW_MIN = 1.0
 
 def inner_signals(sizes: Sizes) -> dict[str, Signal]:
     """Return the outputs that the inner loops look at."""
-    flow, temperature = "System Node Mass Flow Rate", "System Node Temperature"
+    flow = "System Node Mass Flow Rate"
     found: dict[str, Signal] = {}
     for hall in range(sizes.halls):
         name = names.hall(hall)
@@ -86,20 +86,20 @@ class Drives:
             places = [f"{hall}_{number}" for number in range(self._sizes.zones)]
             crah = [self._read(f"crah{place}") for place in places]
             server = [self._read(f"server{place}") for place in places]
-            for number, place in enumerate(places):
+            ratio = sum(crah) / max(sum(server), 1e-6)
+            for number, leak in enumerate(self._sizes.zone_leak):
                 share = inner_loops.recirculated_share(
                     crah[number],
                     server[number],
-                    sum(crah),
-                    sum(server),
-                    self._sizes.recirculation * self._sizes.zone_leak[number],
+                    ratio,
+                    self._sizes.recirculation * leak,
                 )
                 self._hold_zone(hall, number, share, commands.makeup_humidity)
 
     def _hold_zone(self, hall: int, number: int, share: float, target: float) -> None:
         zone = names.zone(hall, number)
         curve = ("Curve", "Curve Result", names.recirculation(zone))
-        self._hands.move(curve, share / RECIRCULATION_UNIT)
+        self._hands.move(curve, share / names.RECIRCULATION_MOST)
         place = f"{hall}_{number}"
         power = inner_loops.moisture_power(
             target - self._read(f"moist{place}"),
@@ -123,10 +123,7 @@ class Drives:
         each = sizes.evaporator_flow * sizes.evaporator_flow_min
         least = commands.open_evaporators * each
         coils = sum(self._read(f"coil{hall}") for hall in range(sizes.halls))
-        if coils < 0.98 * least:
+        if coils < 0.999 * least:
             self._hands.move(CHW_FLOW, least)
         else:
             self._hands.release(CHW_FLOW)
-
-RECIRCULATION_UNIT = 0.5
-"""The model's design recirculation, which the curve multiplies. [1]"""

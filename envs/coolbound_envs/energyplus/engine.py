@@ -1,5 +1,6 @@
 """The engine as seen from outside: a process that answers once an interval."""
 
+import contextlib
 import dataclasses
 import json
 import queue
@@ -91,14 +92,17 @@ class Engine:
             stdout=subprocess.PIPE,
             stderr=self._log,
             encoding="utf-8",
+            start_new_session=True,
         )
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._lines.put(line)
+        with self._process.stdout as lines:
+            for line in lines:
+                self._lines.put(line)
         self._lines.put("")
 
     def send(self, commands: Commands) -> None:
@@ -150,17 +154,18 @@ class Engine:
     def stop(self) -> None:
         """End the run as EnergyPlus would itself, so that its files are complete."""
         if self._process.poll() is None:
-            try:
+            with contextlib.suppress(EnergyPlusError, subprocess.TimeoutExpired):
                 self._write("{}")
                 self._process.wait(timeout=EXIT_WAIT)
-            except (EnergyPlusError, subprocess.TimeoutExpired):
-                pass
         self.kill()
 
     def kill(self) -> None:
         """End the process at once."""
         if self._process.poll() is None:
             self._process.kill()
-            self._process.wait()
-        if not self._log.closed:
-            self._log.close()
+        self._process.wait()
+        self._listener.join()
+        with contextlib.suppress(BrokenPipeError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        self._log.close()

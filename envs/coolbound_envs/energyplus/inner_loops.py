@@ -1,9 +1,7 @@
-"""The inner control loops that EnergyPlus has no object for.
+"""What EnergyPlus has no object for, computed between its timesteps.
 
-A building automation system closes these loops below the set-points: a drive
-holds its speed, a pump its pressure. Plain numbers in and out; the engine's
-process calls them inside EnergyPlus' own iterations. What each one stands for is
-told in `docs/energyplus.md`.
+Air that recirculates where CRAHs blow less than servers draw, and the moisture of
+conditioned make-up air. Plain numbers in and out, for the engine's process.
 """
 
 import math
@@ -15,7 +13,7 @@ EVAPORATION_HEAT = 2.5e6
 
 
 def recirculated_share(
-    crah_air: float, server_air: float, hall_crah: float, hall_server: float, leak: float
+    crah_air: float, server_air: float, ratio: float, leak: float
 ) -> float:
     """Return the share of zone air in the air that servers draw [1].
 
@@ -27,11 +25,9 @@ def recirculated_share(
     Args:
         crah_air: Into this zone. [kg/s]
         server_air: Through its servers. [kg/s]
-        hall_crah: Into all zones of the hall. [kg/s]
-        hall_server: Through all servers of the hall. [kg/s]
+        ratio: CRAH air of the whole hall over its server air. [1]
         leak: Recirculation with enough air. [1]
     """
-    ratio = hall_crah / max(hall_server, 1e-6)
     share = min(leak + max(1.0 - ratio, 0.0), 1.0 - 0.5 * min(ratio, 1.0))
     return min(share * crah_air / max((1.0 - share) * server_air, 1e-6), 1.0)
 

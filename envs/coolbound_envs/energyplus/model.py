@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from coolbound_envs.chiller_records import ChillerRecord, find_record
-from coolbound_envs.energyplus.hall_objects import add_halls
+from coolbound_envs.energyplus.air_objects import add_halls
 from coolbound_envs.energyplus.objects import ALWAYS, VERSION, Fields, Model
 from coolbound_envs.energyplus.sizes import Sizes
 from coolbound_envs.energyplus.water_objects import add_plant

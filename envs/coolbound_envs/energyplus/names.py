@@ -12,6 +12,10 @@ CHW_PUMP = "CHW Pump"
 CW_PUMP = "CW Pump"
 THE_TOWER = "Tower"
 THE_EXCHANGER = "Economizer"
+RECIRCULATION_MOST = 0.5
+"""The model's design recirculation, which its curve multiplies: the schema's upper
+end. [1]"""
+
 TOWER_SCHEME = "CW Cooling"
 TOWER_DISPATCH = "Tower Dispatch"
 EXCHANGER_OUT = "CHW Exchanger Out"

@@ -4,10 +4,8 @@ Runs on the host, one plant at a time, in a process of its own; nothing here is
 compiled or differentiated. `docs/energyplus.md` says what acts on what.
 """
 
-import dataclasses
 import shutil
 import tempfile
-from importlib import util
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
@@ -17,66 +15,29 @@ import numpy as np
 from coolbound_envs.action_box import is_refused
 from coolbound_envs.cooling import REWARD_POWER, TRIP_PRICE, TRIP_TEMP
 from coolbound_envs.energyplus.bas import Bas
-from coolbound_envs.energyplus.course import DAY_STEPS, STEP, Course, hours_of
-from coolbound_envs.energyplus.engine import (
-    MODEL_FILE,
-    WEATHER_FILE,
-    Engine,
-    ErrorFile,
-    read_error_file,
-)
-from coolbound_envs.energyplus.model import build_model, write_model
+from coolbound_envs.energyplus.course import STEP, Course
+from coolbound_envs.energyplus.engine import Engine, ErrorFile, read_error_file
+from coolbound_envs.energyplus.launch import launch
 from coolbound_envs.energyplus.observation import (
-    Instruments,
     observe,
     power_by_consumer,
     true_points,
     water_use,
 )
+from coolbound_envs.energyplus.options import (
+    Options,
+    check_length,
+    check_options,
+    is_installed,
+)
 from coolbound_envs.energyplus.orders import commands_for, disturbance_of
+from coolbound_envs.energyplus.signals import Commands
 from coolbound_envs.energyplus.site_sizes import sizes_of
-from coolbound_envs.energyplus.weather_file import write_epw
 from coolbound_envs.settling import initial_action
 from coolbound_envs.site import Site
-from coolbound_envs.tables import InputError
 from coolbound_envs.types import Action, Observation
 
-TIMESTEPS = (12, 60)
-"""Zone timesteps in an hour that EnergyPlus takes and that make up 300 s. [1]"""
-
-DAYS_MOST = 363
-"""Of one run: EnergyPlus' year, less the settling and a rest. [1]"""
-
-PACKAGE = "pyenergyplus"
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """How an EnergyPlus run is made. Static.
-
-    Attributes:
-        timesteps: Zone timesteps in an hour, 12 or 60; EnergyPlus divides them
-            further, down to a minute, where temperatures move fast. [1]
-        iterations: Least iterations between the water loops in a timestep.
-            EnergyPlus' own 2 leave up to 5 % of the heat between them. [1]
-        settle_steps: Intervals on the first action before the first observation,
-            at least one. [1]
-        instruments: How readings differ from EnergyPlus' numbers.
-        limit: Longest wait for one answer, the warm-up included. [s]
-        folder: Keep the run's files here; by default they are removed.
-    """
-
-    timesteps: int = 12
-    iterations: int = 6
-    settle_steps: int = 24
-    instruments: Instruments = Instruments()
-    limit: float = 120.0
-    folder: Path | None = None
-
-
-def is_installed() -> bool:
-    """Return whether the optional extra is there."""
-    return util.find_spec(PACKAGE) is not None
+__all__ = ["EnergyPlusPlant", "Options", "is_installed"]
 
 
 @final
@@ -99,7 +60,7 @@ class EnergyPlusPlant:
             InputError: The extra is not installed, or an option is impossible.
         """
         self._options = Options() if options is None else options
-        _check_options(self._options)
+        check_options(self._options)
         self.site, self.sizes = site, sizes_of(site.plant)
         self.folder = Path()
         self.refused = 0
@@ -137,7 +98,7 @@ class EnergyPlusPlant:
             InputError: The course is longer than a year.
         """
         self.close()
-        _check_course(course, self._options.settle_steps)
+        check_length(course.steps, self._options.settle_steps)
         first = disturbance_of(course, 0)
         self._course, self._step, self.refused = course, 0, 0
         self._applied = initial_action(first, ()) if applied is None else applied
@@ -145,7 +106,14 @@ class EnergyPlusPlant:
         self._bas = Bas(self.site.plant, first)
         self._readings: dict[str, float] = {}
         self.folder = self._make_folder()
-        self._start_engine()
+        self._engine = launch(
+            self.folder,
+            self.site,
+            self.sizes,
+            course,
+            self._next_commands(),
+            self._options,
+        )
         self._receive()
         for _ in range(self._options.settle_steps - 1):
             self._send()
@@ -218,22 +186,7 @@ class EnergyPlusPlant:
         self._options.folder.mkdir(parents=True, exist_ok=True)
         return self._options.folder.resolve()
 
-    def _start_engine(self) -> None:
-        course, options = self._course, self._options
-        columns = (course.dry_bulb, course.dew_point, course.pressure)
-        hours = [hours_of(column, options.settle_steps) for column in columns]
-        write_epw(self.folder / WEATHER_FILE, *hours)
-        days = len(hours[0]) // 24
-        model = build_model(
-            self.site.plant, self.sizes, days, options.timesteps, options.iterations
-        )
-        write_model(model, self.folder / MODEL_FILE)
-        commands = self._next_commands()
-        self._engine = Engine(
-            self.folder, self.sizes, options.timesteps, commands, options.limit
-        )
-
-    def _next_commands(self):
+    def _next_commands(self) -> Commands:
         acting = disturbance_of(self._course, self._step)
         basin = self._readings.get("cw_supply", float(acting.wet_bulb) + 5.0)
         returned = self._readings.get("chw_return", basin)
@@ -261,26 +214,3 @@ class EnergyPlusPlant:
         truth = true_points(self._readings, self._running, pressure, self.sizes)
         values = self._options.instruments.read(truth, self._rng)
         return observe(values, self._applied, self._course.start + STEP * self._step)
-
-
-def _check_options(options: Options) -> None:
-    if not is_installed():
-        raise InputError(
-            f"EnergyPlus: found no package {PACKAGE!r}, expected the extra "
-            "coolbound[energyplus]; install it with `make energyplus`"
-        )
-    if options.timesteps not in TIMESTEPS or options.settle_steps < 1:
-        raise InputError(
-            f"EnergyPlus: found {options.timesteps} timesteps an hour and "
-            f"{options.settle_steps} settling intervals, expected one of {TIMESTEPS} "
-            "and at least 1; correct the options"
-        )
-
-
-def _check_course(course: Course, settle: int) -> None:
-    days = (course.steps + settle) / DAY_STEPS
-    if not 0 < course.steps or days > DAYS_MOST:
-        raise InputError(
-            f"EnergyPlus: found a course of {course.steps} intervals, expected 1 to "
-            f"{DAYS_MOST} days of {DAY_STEPS}; divide it"
-        )

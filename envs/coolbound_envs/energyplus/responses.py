@@ -7,7 +7,7 @@ it. Both plants get the same actions through the same sequencer.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 import jax
@@ -16,8 +16,9 @@ import numpy as np
 
 from coolbound_envs.cooling import power_by_consumer
 from coolbound_envs.energyplus.course import Course, still_course
+from coolbound_envs.energyplus.options import Options
 from coolbound_envs.energyplus.orders import disturbance_of
-from coolbound_envs.energyplus.plant import EnergyPlusPlant, Options
+from coolbound_envs.energyplus.plant import EnergyPlusPlant
 from coolbound_envs.interval import run_interval
 from coolbound_envs.settling import initial_state
 from coolbound_envs.site import Site
@@ -184,9 +185,7 @@ class OurPlant:
 def _hold(
     state: PlantState, action: Action, acting: Disturbance, params
 ) -> tuple[PlantState, dict[str, jax.Array]]:
-    def step(
-        carry: PlantState, _: None
-    ) -> tuple[PlantState, dict[str, jax.Array]]:
+    def step(carry: PlantState, _: None) -> tuple[PlantState, dict[str, jax.Array]]:
         after, summary = run_interval(carry, action, acting, params)
         return after, power_by_consumer(summary)
 
@@ -259,7 +258,9 @@ def _row(
     theirs: tuple[Step, Mapping[str, float], Mapping[str, float]],
 ) -> ResponseRow:
     step = ours[0]
-    changes = [after[consumer] - before[consumer] for _, before, after in (ours, theirs)]
+    changes = [
+        after[consumer] - before[consumer] for _, before, after in (ours, theirs)
+    ]
     bases = [before[consumer] for _, before, _ in (ours, theirs)]
     shares = [_percent(*pair) for pair in zip(changes, bases, strict=True)]
     signs = [_sign(*pair) for pair in zip(changes, bases, strict=True)]

@@ -60,8 +60,12 @@ ACTUATORS = {
     HEAD: ("Pump", "Pump Pressure Rise", names.CHW_PUMP),
     AIM: ("System Node Setpoint", "Temperature Setpoint", names.EXCHANGER_OUT),
 }
-ROUNDS = 10
-"""Of the fixed point between outlet air and heat. [1]"""
+RISE = "Tower_Rise"
+"""Global variable of the program's own: the air's last wet-bulb rise. [K]"""
+
+ROUNDS = 2
+"""Of the fixed point between outlet air and heat: it goes on from the last one, and
+the loops are simulated six times in a timestep. [1]"""
 
 STANDS = 0.1
 """Below this speed the fans stand; the water still falls. [1]"""
@@ -87,10 +91,10 @@ def add_program(model: Model, sizes: Sizes) -> None:
     model.add(
         "EnergyManagementSystem:GlobalVariable",
         "From Outside",
-        variables=[{"erl_variable_name": name} for name in FROM_OUTSIDE],
+        variables=[{"erl_variable_name": name} for name in (*FROM_OUTSIDE, RISE)],
     )
     # A variable must have a value before anyone outside can give it one.
-    begin = [f"SET {name} = 0" for name in FROM_OUTSIDE]
+    begin = [f"SET {name} = 0" for name in FROM_OUTSIDE] + [f"SET {RISE} = 6"]
     _add(model, "Begin", "BeginNewEnvironment", "Begin", begin)
     lines = [*_pump_lines(sizes), *_tower_lines(sizes)]
     _add(model, "Drive", "UserDefinedComponentModel", names.TOWER_DISPATCH, lines)
@@ -150,11 +154,10 @@ def _tower_lines(sizes: Sizes) -> list[str]:
         f"SET UA = ({sizes.tower_conductance!r} * Factor) * Share",
         "SET UA = UA / (@CpAirFnW Out_Ratio)",
         "SET Enthalpy = @HFnTdbRhPb Out_Wet 1 Out_Pressure",
-        "SET Rise = 6",
         "SET Round = 0",
         f"WHILE Round < {ROUNDS}",
-        "SET Leaving = @HFnTdbRhPb (Out_Wet + Rise) 1 Out_Pressure",
-        "SET Along = (Leaving - Enthalpy) / Rise",
+        f"SET Leaving = @HFnTdbRhPb (Out_Wet + {RISE}) 1 Out_Pressure",
+        f"SET Along = (Leaving - Enthalpy) / {RISE}",
         "SET Small = @Min (Air * Along) Rate",
         "SET Large = @Max (Air * Along) Rate",
         "SET Ratio = @Min 0.995 (Small / Large)",
@@ -162,7 +165,7 @@ def _tower_lines(sizes: Sizes) -> list[str]:
         "SET Decay = @Exp (0 - (Units * (1 - Ratio)))",
         "SET Heat = (1 - Decay) / (1 - (Ratio * Decay))",
         "SET Heat = (Heat * Small) * (@Max 0 (Tower_In - Out_Wet))",
-        "SET Rise = @Max 0.001 (Heat / (Air * Along))",
+        f"SET {RISE} = @Max 0.001 (Heat / (Air * Along))",
         "SET Round = Round + 1",
         "ENDWHILE",
         "ENDIF",

@@ -126,9 +126,7 @@ def _water_signals() -> dict[str, Signal]:
         "economizer_heat": Signal(
             "Fluid Heat Exchanger Heat Transfer Rate", names.THE_EXCHANGER
         ),
-        "outdoor_temp": Signal(
-            "Site Outdoor Air Drybulb Temperature", OUTDOORS, False
-        ),
+        "outdoor_temp": Signal("Site Outdoor Air Drybulb Temperature", OUTDOORS, False),
         "outdoor_wet_bulb": Signal(
             "Site Outdoor Air Wetbulb Temperature", OUTDOORS, False
         ),

@@ -1,7 +1,7 @@
 """From a site file to the sizes that the EnergyPlus model is built from."""
 
-from coolbound_envs.halls import ZONE_LEAK, ZONE_SHARE
 from coolbound_envs.energyplus.sizes import Sizes
+from coolbound_envs.halls import ZONE_LEAK, ZONE_SHARE
 from coolbound_envs.params import ChwParams, CondenserParams, PlantParams
 from coolbound_envs.scenario import HALL_LOAD
 from coolbound_envs.spec import CHANNELS, CHILLERS, HALLS, ZONES

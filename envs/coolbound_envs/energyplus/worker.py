@@ -68,6 +68,7 @@ class Run:
         self._api, self._channel = api, channel
         self.state = api.state_manager.new_state()
         self.failure = ""
+        self._spent = 0.0
         self._is_stopped = False
         self._each = config["timesteps"] // INTERVALS_PER_HOUR
         self._step = 0
@@ -99,11 +100,13 @@ class Run:
             ready = self._api.exchange.api_data_fully_ready(state)
             if self._is_stopped or not ready:
                 return
+            begun = time.thread_time()
             try:
                 call(state)
             except Exception:
                 self.failure = traceback.format_exc()
                 self._stop()
+            self._spent += time.thread_time() - begun
 
         return guarded
 
@@ -135,6 +138,7 @@ class Run:
         if self._step % self._each == 0:
             readings = self._meters.take()
             readings["cpu_s"] = time.process_time()
+            readings["callback_s"] = self._spent
             self._channel.send({"readings": readings})
 
 
