@@ -10,16 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from coolbound_envs import sensors
-from coolbound_envs.cooling import CoolingTask, TaskParams
-from coolbound_envs.fault_schedule import (
-    ActiveFaults,
-    FaultEvent,
-    FaultPlan,
-    empty_schedule,
-    faults_at,
-    fixed_plan,
-    no_fault_plan,
-)
+from coolbound_envs.cooling import CoolingTask
+from coolbound_envs.episode import TaskParams
+from coolbound_envs.fault_effects import ActiveFaults, faults_at
+from coolbound_envs.fault_events import empty_schedule
+from coolbound_envs.fault_kinds import FaultEvent
+from coolbound_envs.fault_schedule import FaultPlan, fixed_plan, no_fault_plan
 from coolbound_envs.faults import no_faults
 from coolbound_envs.interval import Summary, run_interval
 from coolbound_envs.limit_numbers import LimitValues, parse_limits

@@ -14,7 +14,7 @@ from coolbound_controllers.legacy import Legacy
 from coolbound_controllers.operator_settings import parse_operator
 from coolbound_controllers.policy import MANIFEST, LearnedPolicy, load_policy
 from coolbound_controllers.start_rule import StartRule
-from coolbound_envs.cooling import TaskParams
+from coolbound_envs.episode import TaskParams
 from coolbound_envs.features import FEATURE_NAMES, feature_map
 from coolbound_envs.limit_numbers import parse_limits
 from coolbound_envs.load import load_trace

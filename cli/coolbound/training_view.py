@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from coolbound.console import is_watched
-from coolbound_envs.cooling import REWARD_POWER
+from coolbound_envs.accounts import REWARD_POWER
 
 Row = Mapping[str, float]
 

@@ -46,11 +46,19 @@ class BatchedEnvironment(Protocol):
         ...
 
 
+class RestartingEnvironment(BatchedEnvironment, Protocol):
+    """A batched environment whose lanes can be restarted one by one."""
+
+    def select(self, ended: jax.Array, fresh: Any, kept: Any) -> Any:
+        """Return states with the lanes that ended, shape (n,), replaced."""
+        ...
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Lanes:
     """The environment behind the learner's functions. Static."""
 
-    environment: BatchedEnvironment
+    environment: RestartingEnvironment
     params: Any
     features: FeatureMap
 
@@ -66,7 +74,8 @@ class _Lanes:
         observation, moved, reward, terminated, truncated, info = self.environment.step(
             step_key, state, action_from_vector(physical), self.params
         )
-        final = self.features(observation)
+        # Nothing is expected of a state after the end, and a diverged one is NaN.
+        final = jnp.where(terminated[:, None], 0.0, self.features(observation))
         ended = terminated | truncated
         fresh, restarted = jax.lax.cond(
             jnp.any(ended),
@@ -75,13 +84,13 @@ class _Lanes:
         )
         correction = info.get("correction", jnp.zeros_like(reward))
         return Step(
-            features=_choose(ended, fresh, final, action.shape[0]),
+            features=jnp.where(ended[:, None], fresh, final),
             final_features=final,
             reward=reward - INTERVENTION_PRICE * correction,
             costs=info["costs"],
             terminated=terminated,
             truncated=truncated,
-            state=_choose(ended, restarted, moved, action.shape[0]),
+            state=self.environment.select(ended, restarted, moved),
             info={
                 "intervention": info.get("intervention", jnp.zeros_like(reward)),
                 "correction": correction,
@@ -90,20 +99,8 @@ class _Lanes:
         )
 
 
-def _choose(ended: jax.Array, fresh: Any, kept: Any, count: int) -> Any:
-    """Take the fresh lanes where an episode ended, on whichever axis lanes lie."""
-
-    def pick(new: jax.Array, old: jax.Array) -> jax.Array:
-        shape = [1] * new.ndim
-        # Observations carry their lanes first, the plant's own state last.
-        shape[0 if new.shape[0] == count else -1] = count
-        return jnp.where(ended.reshape(shape), new, old)
-
-    return jax.tree.map(pick, fresh, kept)
-
-
 def learning_task(
-    environment: BatchedEnvironment, params: Any, features: FeatureMap
+    environment: RestartingEnvironment, params: Any, features: FeatureMap
 ) -> Task:
     """Return the task that a learner trains on.
 

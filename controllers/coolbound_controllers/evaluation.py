@@ -16,6 +16,7 @@ import numpy as np
 from coolbound_controllers.cooling_task import BatchedEnvironment
 from coolbound_envs.interval import CONTROL_INTERVAL
 from coolbound_envs.limit_table import LIMIT_NAMES, TOLERANCE
+from coolbound_envs.soundness import require_sound
 from coolbound_envs.types import Controller, Observation
 
 CHUNK = 2016
@@ -87,6 +88,9 @@ def run(
         seed: Of the instruments' noise; the same for all contenders.
         steps: Control steps. [1]
         progress: Called with the steps done.
+
+    Raises:
+        DivergenceError: The integration diverged.
     """
     memory = contender.controller.init(observation.time.shape)
     carry = (observation, state, memory)
@@ -97,11 +101,21 @@ def run(
         numbers = jnp.arange(begin, begin + count)
         keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(numbers)
         carry, row = advance(carry, keys)
+        _require_sound(carry[1])
         rows.append(jax.tree.map(np.asarray, row))
         if progress is not None:
             progress(begin + count)
     joined = {k: np.concatenate([row[k] for row in rows]) for k in rows[0]}
     return Trace(**joined)
+
+
+def _require_sound(state: Any) -> None:
+    """Refuse to report on a plant that has left what is physical.
+
+    Raises:
+        DivergenceError: It has.
+    """
+    require_sound(getattr(state, "task", state))
 
 
 def _scan(contender: Contender, carry: Any, keys: jax.Array) -> tuple[Any, Any]:

@@ -11,7 +11,6 @@ many hours are solved side by side.
 """
 
 import dataclasses
-import functools
 import itertools
 from typing import Final
 
@@ -21,15 +20,14 @@ import numpy as np
 from flax import struct
 
 from coolbound_controllers.evolution import minimise
+from coolbound_controllers.steady_limits import steady_limits, violation
 from coolbound_controllers.steady_load import SetPoints
 from coolbound_controllers.steady_state import SteadyState, steady_state
-from coolbound_envs.constants import WATER_HEAT
 from coolbound_envs.limit_numbers import LimitValues
-from coolbound_envs.limit_table import IDLE, LIMITS
 from coolbound_envs.params import PlantParams
 from coolbound_envs.spec import CHANNELS, CHILLERS, HALLS
 from coolbound_envs.state import Disturbance
-from coolbound_envs.types import Action, Scalar
+from coolbound_envs.types import Action
 
 MODES: Final = tuple(
     (count, economizer)
@@ -48,35 +46,8 @@ _GENERATIONS = 80
 _RATIO = (1.0, 1.3)
 """Airflow ratios that are tried. [1]"""
 
-_OPEN = 1.0e-3
-"""Share of the load that bisection may leave open. [1]"""
-
-_SPARE = 3.0e-3
-"""Share of the load that machines and exchanger could take beyond it. [1]"""
-
-_LOCKOUT = 1.6
-"""The sequencer opens the economizer only for a gain of 1.5 K. [K]"""
-
 _PRICE = 1.0e7
 """Power that one scale of a broken limit is worth: no power buys it. [W]"""
-
-MARGINS: Final = {
-    "CA_T_MAX": 0.02,
-    "CA_T_MIN": 0.02,
-    "DEWPOINT_MARGIN": 0.0,
-    "AIRFLOW_RATIO": 0.001,
-    "CHW_DP_MIN": 0.5,
-    "ECWT_MIN": 0.05,
-    "ECWT_CWRT_MAX": 0.05,
-    "LIFT_MIN": 0.05,
-    "SURGE_LINE": 0.05,
-    "CAPACITY_N1_POWER": 0.001,
-}
-"""Limits that a plant at rest can break, and how far inside them the optimum stays:
-more than these equations and the plant differ. The BAS and the channels' ranges keep
-flows, boxes and rates, and at rest nothing starts. [each limit's unit]"""
-
-_SCALE = {limit.name: limit.scale for limit in LIMITS}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,11 +58,13 @@ class Freedom:
         supply_air_min: Coldest supply air. [degC]
         supply_air_max: Warmest supply air; the same for a fixed set-point. [degC]
         moves_cw_pumps: False holds them at a fixed speed per stage, as `g36` does.
+        combines: False keeps the economizer shut while a machine runs.
     """
 
     supply_air_min: float
     supply_air_max: float
     moves_cw_pumps: bool = True
+    combines: bool = True
 
 
 @struct.dataclass
@@ -109,45 +82,33 @@ class Optimum:
     violation: jax.Array
 
 
-def steady_limits(
-    state: SteadyState,
-    plan: SetPoints,
-    disturbance: Disturbance,
-    limits: LimitValues,
-    plant: PlantParams,
-) -> dict[str, Scalar]:
-    """Return h of the limits that a plant at rest can break, each in its own unit.
+@struct.dataclass
+class _Choice:
+    """`Freedom` as arrays, so that one program serves every freedom. Dynamic.
 
-    0 or less keeps the limit, as in `coolbound_envs.limits`.
+    Attributes:
+        lower: Of supply air, airflow ratio, water, pumps and fans, (5,). [mixed units]
+        upper: The other end, (5,). [mixed units]
+        moves_pumps: True where condenser pumps may be moved.
+        combines: True where economizer and machines may run together.
     """
-    air, water, condenser = state.air, state.water, state.condenser
-    room, is_running = plant.room, plan.chillers > 0.5
-    dew_point = jnp.clip(disturbance.dew_point, room.dew_point_min, room.dew_point_max)
-    coldest = jnp.where(is_running, limits.tower_water_min, limits.tower_water_min_free)
-    hottest = jnp.maximum(
-        condenser.entering_temp - limits.cw_entering_max,
-        condenser.leaving_temp - limits.cw_leaving_max,
+
+    lower: jax.Array
+    upper: jax.Array
+    moves_pumps: jax.Array
+    combines: jax.Array
+
+
+def _choice(freedom: Freedom) -> _Choice:
+    water, pump = CHANNELS[4], CHANNELS[6]
+    lower = (freedom.supply_air_min, _RATIO[0], water.lower, pump.lower, 0.0)
+    upper = (freedom.supply_air_max, _RATIO[1], water.upper, pump.upper, 1.0)
+    return _Choice(
+        lower=jnp.asarray(lower, jnp.float32),
+        upper=jnp.asarray(upper, jnp.float32),
+        moves_pumps=jnp.asarray(freedom.moves_cw_pumps),
+        combines=jnp.asarray(freedom.combines),
     )
-    surge = limits.surge_base + limits.surge_slope * condenser.part_load
-    left = (CHILLERS - 1) * plant.chiller.capacity
-    capacity = (
-        water.load / (limits.capacity_share * left) - 1.0,
-        state.mechanical_power / limits.feeder_power - 1.0,
-        jnp.where(is_running, limits.part_load_min - condenser.part_load, IDLE),
-    )
-    values = (
-        jnp.max(air.inlet_temp, axis=(0, 1)) - limits.inlet_max,
-        limits.inlet_min - jnp.min(air.inlet_temp, axis=(0, 1)),
-        dew_point + limits.dew_point_margin - plan.chw_supply,
-        limits.airflow_ratio - jnp.min(air.ratio, axis=0),
-        water.shortfall / 1e3,
-        coldest - condenser.basin_temp,
-        hottest,
-        jnp.where(is_running, limits.lift_min - condenser.lift, IDLE),
-        jnp.where(is_running, condenser.lift - surge, IDLE),
-        functools.reduce(jnp.maximum, capacity),
-    )
-    return dict(zip(MARGINS, values, strict=True))
 
 
 def solve(
@@ -169,12 +130,12 @@ def solve(
         them least, and `violation` says by how much.
     """
     hours = disturbance.wet_bulb.shape[0]
-    moves = jnp.asarray(freedom.moves_cw_pumps)
+    choice = _choice(freedom)
     parts = []
     for begin in range(0, hours, CHUNK):
         rows = np.minimum(np.arange(begin, begin + CHUNK), hours - 1)
         chunk = jax.tree.map(lambda x, rows=rows: x[..., rows], disturbance)
-        found = _solve(chunk, plant, limits, _bounds(freedom), moves)
+        found = _solve(chunk, plant, limits, choice)
         kept = min(CHUNK, hours - begin)
         parts.append(jax.tree.map(lambda x, kept=kept: x[..., :kept], found))
     return jax.tree.map(lambda *x: jnp.concatenate(x, axis=-1), *parts)
@@ -185,8 +146,7 @@ def _solve(
     disturbance: Disturbance,
     plant: PlantParams,
     limits: LimitValues,
-    bounds: tuple[jax.Array, jax.Array],
-    moves_pumps: jax.Array,
+    choice: _Choice,
 ) -> Optimum:
     """Return the optimum of a chunk; batch axes are modes, members, hours."""
     acting = jax.tree.map(
@@ -194,32 +154,26 @@ def _solve(
     )
 
     def score(points: jax.Array) -> jax.Array:
-        return _score(_set_points(points, moves_pumps), acting, plant, limits)[0]
+        return _score(_set_points(points, choice), acting, plant, limits)[0]
 
     points = minimise(
         jax.random.key(0),
         score,
-        bounds,
+        (choice.lower, choice.upper),
         (len(MODES), disturbance.wet_bulb.shape[0]),
         _POPULATION,
         _GENERATIONS,
     )
-    plan = _set_points(points[:, :, None], moves_pumps)
+    plan = _set_points(points[:, :, None], choice)
     return _best_mode(plan, acting, plant, limits)
 
 
-def _bounds(freedom: Freedom) -> tuple[jax.Array, jax.Array]:
-    """Return the ends of supply air, airflow ratio, water, pumps and fans."""
-    water, pump = CHANNELS[4], CHANNELS[6]
-    lower = (freedom.supply_air_min, _RATIO[0], water.lower, pump.lower, 0.0)
-    upper = (freedom.supply_air_max, _RATIO[1], water.upper, pump.upper, 1.0)
-    return jnp.asarray(lower, jnp.float32), jnp.asarray(upper, jnp.float32)
-
-
-def _set_points(points: jax.Array, moves_pumps: jax.Array) -> SetPoints:
+def _set_points(points: jax.Array, choice: _Choice) -> SetPoints:
     """Return the set-points of coordinates (5, modes, members, hours)."""
     air, ratio, water, pump, fan = points
     chillers, economizer = jnp.asarray(MODES, jnp.float32).T.reshape((2, -1, 1, 1))
+    alone = jnp.where(chillers > 0.5, 0.0, economizer)
+    economizer = jnp.where(choice.combines, economizer, alone)
     staged = jnp.where(chillers < 0.5, 1.0, jnp.clip(chillers / 2.0, 0.5, 1.0))
     # A fan is off or turns at its lowest speed at least.
     fan = jnp.where(fan < 0.1, 0.0, jnp.maximum(fan, 0.2))
@@ -227,33 +181,12 @@ def _set_points(points: jax.Array, moves_pumps: jax.Array) -> SetPoints:
         supply_air=air,
         airflow_ratio=ratio,
         chw_supply=water,
-        cw_pump_speed=jnp.where(moves_pumps, pump, staged),
+        cw_pump_speed=jnp.where(choice.moves_pumps, pump, staged),
         tower_fan_speed=fan,
         chillers=chillers + jnp.zeros_like(air),
         economizer=economizer + jnp.zeros_like(air),
         pressure=jnp.zeros_like(air),
     )
-
-
-def _violation(state: SteadyState, plan: SetPoints, h: dict[str, Scalar]) -> Scalar:
-    """Return by how much limits are broken, each in its scale, summed [1].
-
-    What is no rest at all counts too: a load that nothing takes, a basin beyond
-    the bracket, an economizer that its lockout would not let open.
-    """
-    excess = [
-        jnp.maximum(h[name] + margin, 0.0) / _SCALE[name]
-        for name, margin in MARGINS.items()
-    ]
-    condenser, water = state.condenser, state.water
-    gain = plan.chw_supply + water.load / (water.flow * WATER_HEAT)
-    locked = _LOCKOUT - (gain - condenser.basin_temp)
-    excess += [
-        100.0 * jnp.maximum(condenser.shortage + _SPARE, 0.0),
-        100.0 * jnp.maximum(jnp.abs(condenser.imbalance) - _OPEN, 0.0),
-        plan.economizer * jnp.maximum(locked, 0.0),
-    ]
-    return sum(excess[1:], excess[0])
 
 
 def _score(
@@ -262,15 +195,15 @@ def _score(
     """Return power with the price of what is broken [W], the violation, the state."""
     state = steady_state(plan, acting, plant, limits)
     h = steady_limits(state, plan, acting, limits, plant)
-    violation = _violation(state, plan, h)
-    return state.facility_power + _PRICE * violation, violation, state
+    broken = violation(state, plan, h)
+    return state.facility_power + _PRICE * broken, broken, state
 
 
 def _best_mode(
     plan: SetPoints, acting: Disturbance, plant: PlantParams, limits: LimitValues
 ) -> Optimum:
     """Return the cheapest mode of every hour, one batch axis."""
-    score, violation, state = _score(plan, acting, plant, limits)
+    score, broken, state = _score(plan, acting, plant, limits)
     best = jnp.argmin(score, axis=0)[None]
 
     def choose(field: jax.Array) -> jax.Array:
@@ -280,7 +213,7 @@ def _best_mode(
         chosen = jnp.take_along_axis(whole, rows, axis=-3)
         return chosen.reshape((*lead, score.shape[-1]))
 
-    found = Optimum(plan=plan, state=state, violation=violation)
+    found = Optimum(plan=plan, state=state, violation=broken)
     return jax.tree.map(choose, found)
 
 

@@ -13,7 +13,7 @@ from coolbound_envs import components
 from coolbound_envs.constants import AIR_HEAT
 from coolbound_envs.halls import ZONE_LEAK, lead, server_flow, zone_work
 from coolbound_envs.limit_numbers import LimitValues
-from coolbound_envs.params import PlantParams
+from coolbound_envs.params import ChwParams, PlantParams
 from coolbound_envs.spec import CHANNELS, HALLS
 from coolbound_envs.state import Disturbance
 from coolbound_envs.types import Scalar
@@ -99,18 +99,23 @@ class WaterSide:
 
 
 def air_side(plan: SetPoints, disturbance: Disturbance, plant: PlantParams) -> AirSide:
-    """Return halls at rest: T_hot = T_in + P / (m c), as in `halls.step_halls`."""
+    """Return halls at rest: T_hot = T_in + P / (m c), as `halls.hall_response`."""
     it, crah = plant.it, plant.crah
     work = zone_work(disturbance.it_work)
     supply = plan.supply_air[None, None]
     leak = lead(ZONE_LEAK, work, 1) * it.recirculation
-    hot = supply + it.air_rise
-    for _ in range(_HALL_ROUNDS):
-        mixed = supply + it.recirculation * (hot - supply)
-        flow = server_flow(work, mixed, it)
+
+    def servers(hot: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        flow = server_flow(work, supply + it.recirculation * (hot - supply), it)
         inlet = supply + leak * (hot - supply)
-        power = components.server_power(work, inlet, it)
-        hot = inlet + power / (flow * AIR_HEAT)
+        return flow, inlet, components.server_power(work, inlet, it)
+
+    def warm(_: int, hot: jax.Array) -> jax.Array:
+        flow, inlet, power = servers(hot)
+        return inlet + power / (flow * AIR_HEAT)
+
+    first = supply + it.air_rise + jnp.zeros_like(work)
+    flow, inlet, power = servers(jax.lax.fori_loop(0, _HALL_ROUNDS, warm, first))
     drawn, heat = jnp.sum(flow, axis=1), jnp.sum(power, axis=1)
     whole, channel = crah.air_flow / HALLS, CHANNELS[2]
     wanted = plan.airflow_ratio[None] * drawn / whole
@@ -137,22 +142,32 @@ def water_side(
     least = crah.open_pressure * (widest / allowed**2) ** 2
     channel = CHANNELS[5]
     lowest = jnp.maximum(limits.pressure_min, channel.lower) * 1e3
-    wanted = jnp.maximum(least, plan.pressure)
-    pressure = jnp.clip(wanted, lowest, channel.upper * 1e3)
-    through = share / jnp.sqrt(pressure / crah.open_pressure)[None]
-    reached = components.remote_pressure(pressure, jnp.mean(through, axis=0), crah, chw)
+    coil_flow = jnp.mean(share, axis=0) * crah.water_flow
+    wanted = jnp.clip(jnp.maximum(least, plan.pressure), lowest, channel.upper * 1e3)
+    pressure = jnp.minimum(wanted, _most_pressure(coil_flow, chw))
     bypassed = plan.chillers * chiller.evaporator_flow_min * chiller.evaporator_flow
-    flow = jnp.maximum(jnp.mean(share, axis=0) * crah.water_flow, bypassed)
+    flow = jnp.maximum(coil_flow, bypassed)
     power = components.chw_pump_power(flow, pressure, chw)
     given_off = jnp.sum(air.it_power + air.fan_power, axis=0)
     return WaterSide(
         pressure=pressure,
-        valve=jnp.sqrt(jnp.max(through, axis=0)),
-        shortfall=crah.open_pressure * (widest / limits.valve_max**2) ** 2 - reached,
+        valve=jnp.sqrt(widest / jnp.sqrt(pressure / crah.open_pressure)),
+        shortfall=crah.open_pressure * (widest / limits.valve_max**2) ** 2 - pressure,
         flow=flow,
         pump_power=power,
         load=given_off + power,
     )
+
+
+def _most_pressure(flow: Scalar, chw: ChwParams) -> Scalar:
+    """Return what is left of the pump curve at full speed and a coil flow [Pa].
+
+    H0 - (pipes + fall of head)(m/m_d)^2: the curve of `components.remote_pressure`,
+    for a flow instead of an opening.
+    """
+    fall = chw.pipe_pressure + chw.pump_drop
+    left = chw.shutoff_pressure - fall * (flow / chw.design_flow) ** 2
+    return jnp.maximum(left, 1.0)
 
 
 def _water_share(supplied: Scalar, air: AirSide, plant: PlantParams) -> jax.Array:

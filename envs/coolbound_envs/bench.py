@@ -10,11 +10,11 @@ from typing import Any, Final
 import jax
 import jax.numpy as jnp
 
-from coolbound_envs.cooling import CoolingTask, TaskParams, TaskState
+from coolbound_envs.cooling import CoolingTask
+from coolbound_envs.episode import TaskParams, TaskState
 from coolbound_envs.fault_kinds import FaultEvent, FaultKind
 from coolbound_envs.fault_schedule import fixed_plan
 from coolbound_envs.interval import CONTROL_INTERVAL, SUBSTEPS
-from coolbound_envs.variation import make_spread
 from coolbound_envs.types import (
     Action,
     action_from_vector,
@@ -22,6 +22,7 @@ from coolbound_envs.types import (
     from_unit,
     to_unit,
 )
+from coolbound_envs.variation import make_spread
 
 BATCHES: Final = (1, 256, 4096)
 """Plants side by side. [1]"""

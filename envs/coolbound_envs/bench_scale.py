@@ -6,14 +6,15 @@ import os
 import resource
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import jax
 import jax.numpy as jnp
 
 from coolbound_envs.bench import ROUNDS, run_batch
-from coolbound_envs.cooling import CoolingTask, TaskParams, TaskState
+from coolbound_envs.cooling import CoolingTask
+from coolbound_envs.episode import TaskParams, TaskState
 from coolbound_envs.interval import CONTROL_INTERVAL
 from coolbound_envs.scenario import Place
 
@@ -128,7 +129,7 @@ def _start(params: TaskParams, batch: int) -> TaskState:
     return reset(jax.random.key(0), params, (batch,))[1]
 
 
-def _sharded(params: TaskParams, devices: list[jax.Device]) -> Callable[[], Any]:
+def _sharded(params: TaskParams, devices: Sequence[Any]) -> Callable[[], Any]:
     """Return a compiled call that steps a fleet on each of the devices."""
     mesh = jax.sharding.Mesh(devices, ("devices",))
     split, whole = jax.P("devices"), jax.P()

@@ -23,19 +23,15 @@ import jax.numpy as jnp
 
 from coolbound_envs import sensors
 from coolbound_envs.accounts import (
-    DIVERGED_COST,
-    REWARD_POWER,
-    TRIP_PRICE,
     TRIP_TEMP,
     accounts,
-    power_above_work,
-    power_by_consumer,
     reward_of,
     without_readings,
 )
 from coolbound_envs.action_box import accepted, is_refused
 from coolbound_envs.episode import TaskParams, TaskState, select_lanes
-from coolbound_envs.fault_schedule import SensorFaults, draw_faults, faults_at
+from coolbound_envs.fault_effects import SensorFaults, faults_at
+from coolbound_envs.fault_schedule import draw_faults
 from coolbound_envs.interval import CONTROL_INTERVAL, SUBSTEPS, Summary, run_interval
 from coolbound_envs.limits import Moment, limit_values
 from coolbound_envs.params import PlantParams
@@ -46,24 +42,6 @@ from coolbound_envs.spec import HALLS, ZONES
 from coolbound_envs.state import Disturbance, PlantState
 from coolbound_envs.types import Action, Key, Observation, Scalar
 from coolbound_envs.variation import draw_variation, varied_plant
-
-__all__ = [
-    "BEFORE",
-    "DIVERGED_COST",
-    "HISTORY",
-    "REWARD_POWER",
-    "TRIP_PRICE",
-    "TRIP_TEMP",
-    "CoolingTask",
-    "TaskParams",
-    "TaskState",
-    "acting_disturbance",
-    "advance",
-    "power_above_work",
-    "power_by_consumer",
-    "select_lanes",
-    "true_plant",
-]
 
 HISTORY = 3
 """Intervals of inlet temperature that are kept: 15 min. [1]"""
@@ -282,6 +260,10 @@ class CoolingTask:
         terminated = diverged | is_tripped
         truncated = (state.steps >= params.horizon) & ~terminated
         return observation, state, reward, terminated, truncated, info
+
+    def select(self, ended: jax.Array, fresh: TaskState, kept: TaskState) -> TaskState:
+        """Return a batch with the lanes that ended replaced by fresh ones."""
+        return select_lanes(ended, fresh, kept)
 
     def _refused(self, action: Action, state: TaskState) -> jax.Array:
         if self.checks_actions:

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from coolbound_envs.fault_schedule import FaultPlan, FaultSchedule, no_fault_plan
+from coolbound_envs.fault_events import FaultSchedule
+from coolbound_envs.fault_schedule import FaultPlan, no_fault_plan
 from coolbound_envs.limit_numbers import LimitValues
 from coolbound_envs.params import PlantParams
 from coolbound_envs.scenario import Place, Scenario

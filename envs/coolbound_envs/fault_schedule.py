@@ -1,9 +1,4 @@
-"""Which faults an episode gets: a fixed schedule, random ones, or both.
-
-The public face of everything about schedules: kinds and events, schedules made
-of events or read from TOML, what is out of order in an interval, and the plan by
-which episodes draw their schedule at reset.
-"""
+"""Which faults an episode gets: a fixed schedule, random ones, or both."""
 
 import dataclasses
 import math
@@ -14,13 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from coolbound_envs.fault_effects import ActiveFaults, SensorFaults, faults_at
 from coolbound_envs.fault_events import (
     FaultSchedule,
     empty_schedule,
     make_schedule,
 )
-from coolbound_envs.fault_files import load_faults
 from coolbound_envs.fault_kinds import (
     AIM_NAMES,
     DAY,
@@ -29,31 +22,11 @@ from coolbound_envs.fault_kinds import (
     Aim,
     FaultEvent,
     FaultKind,
-    kinds_table,
 )
 from coolbound_envs.interval import CONTROL_INTERVAL
 from coolbound_envs.spec import point_array
 from coolbound_envs.tables import InputError
 from coolbound_envs.types import Key
-
-__all__ = [
-    "ActiveFaults",
-    "FaultEvent",
-    "FaultKind",
-    "FaultPlan",
-    "FaultSchedule",
-    "SensorFaults",
-    "draw_faults",
-    "empty_schedule",
-    "faults_at",
-    "fixed_plan",
-    "kinds_table",
-    "load_faults",
-    "make_schedule",
-    "no_fault_plan",
-    "random_plan",
-    "random_schedule",
-]
 
 SLOTS_MAX = 32
 """Most random faults that an episode can hold. [1]"""

@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from coolbound_envs.cooling import CoolingTask, TaskParams, TaskState
+from coolbound_envs.cooling import CoolingTask
+from coolbound_envs.episode import TaskParams, TaskState
 from coolbound_envs.spec import channel_array
 from coolbound_envs.types import (
     Action,
@@ -82,6 +83,19 @@ class ShieldedTask:
         """Return first observations and states of a batch, axis first."""
         observation, state = self.inner.reset_batch(key, params.task, shape)
         return observation, ShieldedState(task=state, observation=observation)
+
+    def select(
+        self, ended: jax.Array, fresh: ShieldedState, kept: ShieldedState
+    ) -> ShieldedState:
+        """Return a batch with the lanes that ended replaced by fresh ones."""
+
+        def lanes_first(new: jax.Array, old: jax.Array) -> jax.Array:
+            return jnp.where(ended.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+        return ShieldedState(
+            task=self.inner.select(ended, fresh.task, kept.task),
+            observation=jax.tree.map(lanes_first, fresh.observation, kept.observation),
+        )
 
     def step(
         self, key: Key, state: ShieldedState, action: Action, params: ShieldedParams

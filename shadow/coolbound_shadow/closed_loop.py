@@ -10,13 +10,8 @@ import numpy as np
 
 from coolbound_controllers.cooling_task import BatchedEnvironment
 from coolbound_envs import sensors
-from coolbound_envs.cooling import (
-    BEFORE,
-    CoolingTask,
-    TaskParams,
-    TaskState,
-    advance,
-)
+from coolbound_envs.cooling import BEFORE, CoolingTask, advance
+from coolbound_envs.episode import TaskParams, TaskState
 from coolbound_envs.scenario import Place
 from coolbound_envs.soundness import require_sound
 from coolbound_envs.types import Controller, Observation, action_from_vector

@@ -25,7 +25,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from coolbound_envs import sensors
-from coolbound_envs.cooling import CoolingTask, TaskParams
+from coolbound_envs.cooling import CoolingTask
+from coolbound_envs.episode import TaskParams
 from coolbound_envs.fault_kinds import FaultEvent
 from coolbound_envs.fault_schedule import fixed_plan
 from coolbound_envs.interval import CONTROL_INTERVAL

@@ -18,7 +18,8 @@ import numpy as np
 from coolbound_controllers.legacy import Legacy
 from coolbound_controllers.operator_settings import parse_operator
 from coolbound_envs.constants import WATER_HEAT
-from coolbound_envs.cooling import CoolingTask, TaskParams, TaskState
+from coolbound_envs.cooling import CoolingTask
+from coolbound_envs.episode import TaskParams, TaskState
 from coolbound_envs.halls import ZONE_SHARE
 from coolbound_envs.limit_table import IDLE, LIMITS, TOLERANCE
 from coolbound_envs.params import PlantParams

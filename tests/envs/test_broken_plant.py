@@ -1,6 +1,7 @@
 """What breaks acts as physics and protection say, and the plant recovers."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,13 +23,13 @@ BROKEN = 6
 AFTER = 18
 
 
-def broken(given: Disturbance, **parts: object) -> Disturbance:
+def broken(given: Disturbance, **parts: Any) -> Disturbance:
     arrays = {name: jnp.asarray(value, jnp.float32) for name, value in parts.items()}
     return dataclasses.replace(given, faults=dataclasses.replace(no_faults(), **arrays))
 
 
 def timeline(
-    first: int, load: float = 0.75, wet_bulb: float = 18.0, **parts: object
+    first: int, load: float = 0.75, wet_bulb: float = 18.0, **parts: Any
 ) -> tuple[PlantState, PlantState, Summary]:
     """Return start, states and summaries: sound, `first` broken intervals, sound."""
     sound = disturbance(load, wet_bulb)
@@ -149,7 +150,7 @@ def test_a_power_dip_stops_everything_but_servers_and_machines_restart() -> None
 
 
 def test_energy_closes_through_trips_dips_and_lost_pumps() -> None:
-    parts = (
+    parts: tuple[dict[str, Any], ...] = (
         {"chiller_tripped": [1.0, 1.0, 0.0]},
         {"power_lost": 240.0},
         {"cw_pump_lost": 1.0},
@@ -199,7 +200,7 @@ def test_a_fast_isolation_valve_shocks_the_running_machine_and_a_slow_one_not() 
 
 
 def run_with(
-    start: PlantState, act: object, given: Disturbance, timers: object
+    start: PlantState, act: Any, given: Disturbance, timers: Any
 ) -> list[Summary]:
     plant = dataclasses.replace(site().plant, sequencer=timers)
     run = jax.jit(run_interval, static_argnums=4)

@@ -10,20 +10,11 @@ import numpy as np
 import pytest
 from made_plants import CITIES, TASK, drill, places, start, step, task_params
 
-from coolbound_envs.cooling import (
-    HISTORY,
-    REWARD_POWER,
-    CoolingTask,
-    TaskParams,
-    TaskState,
-    select_lanes,
-)
-from coolbound_envs.fault_schedule import (
-    FaultEvent,
-    FaultKind,
-    fixed_plan,
-    random_plan,
-)
+from coolbound_envs.accounts import REWARD_POWER
+from coolbound_envs.cooling import HISTORY, CoolingTask
+from coolbound_envs.episode import TaskParams, TaskState, select_lanes
+from coolbound_envs.fault_kinds import FaultEvent, FaultKind
+from coolbound_envs.fault_schedule import fixed_plan, random_plan
 from coolbound_envs.limit_table import LIMIT_NAMES
 from coolbound_envs.scenario import Place
 from coolbound_envs.soundness import require_sound

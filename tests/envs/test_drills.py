@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from made_plants import NORMAL, TASK, task_params
 
-from coolbound_envs.cooling import TaskState
-from coolbound_envs.fault_schedule import FaultEvent, FaultKind, fixed_plan
+from coolbound_envs.episode import TaskState
+from coolbound_envs.fault_kinds import FaultEvent, FaultKind
+from coolbound_envs.fault_schedule import fixed_plan
 from coolbound_envs.scenario import Place
 from coolbound_envs.spec import POINT_INDEX
 from coolbound_envs.types import Quality, action_from_vector

@@ -9,15 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from coolbound_envs.fault_kinds import KINDS, kinds_table
+from coolbound_envs.fault_events import FaultSchedule, make_schedule
+from coolbound_envs.fault_files import load_faults
+from coolbound_envs.fault_kinds import KINDS, FaultEvent, FaultKind, kinds_table
 from coolbound_envs.fault_schedule import (
-    FaultEvent,
-    FaultKind,
-    FaultSchedule,
     draw_faults,
     fixed_plan,
-    load_faults,
-    make_schedule,
     no_fault_plan,
     random_plan,
     random_schedule,

@@ -11,15 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coolbound_envs.fault_kinds import AIM_NAMES, KINDS, Aim
-from coolbound_envs.fault_schedule import (
-    ActiveFaults,
-    FaultEvent,
-    FaultKind,
-    empty_schedule,
-    faults_at,
-    make_schedule,
-)
+from coolbound_envs.fault_effects import ActiveFaults, faults_at
+from coolbound_envs.fault_events import empty_schedule, make_schedule
+from coolbound_envs.fault_kinds import AIM_NAMES, KINDS, Aim, FaultEvent, FaultKind
 from coolbound_envs.spec import OBSERVATION_SIZE
 from coolbound_envs.tables import InputError
 

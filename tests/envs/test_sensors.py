@@ -22,7 +22,7 @@ from made_plants import (
     task_params,
 )
 
-from coolbound_envs.fault_schedule import SensorFaults
+from coolbound_envs.fault_effects import SensorFaults
 from coolbound_envs.sensors import (
     SensorParams,
     SensorState,

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from made_plants import CITIES, places, start, step, task_params
 
-from coolbound_envs.cooling import DIVERGED_COST, TRIP_PRICE, TaskState
+from coolbound_envs.accounts import DIVERGED_COST, TRIP_PRICE
+from coolbound_envs.episode import TaskState
 from coolbound_envs.soundness import (
     STATE_BOUNDS,
     DivergenceError,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from made_plants import CITIES, TASK, places, scalar, site, start, step, task_params
 
-from coolbound_envs.cooling import TaskParams, TaskState, true_plant
+from coolbound_envs.cooling import true_plant
 from coolbound_envs.curriculum import (
     Curriculum,
     at_difficulty,
@@ -18,7 +18,9 @@ from coolbound_envs.curriculum import (
     easiest,
     linear_curriculum,
 )
-from coolbound_envs.fault_schedule import FaultKind, random_plan
+from coolbound_envs.episode import TaskParams, TaskState
+from coolbound_envs.fault_kinds import FaultKind
+from coolbound_envs.fault_schedule import random_plan
 from coolbound_envs.params import PlantParams
 from coolbound_envs.spec import CHILLERS
 from coolbound_envs.tables import InputError

@@ -9,7 +9,7 @@ import pytest
 from made_plants import NORMAL, drill, task_params
 
 from coolbound_envs.cooling import CoolingTask
-from coolbound_envs.fault_schedule import FaultEvent, FaultKind
+from coolbound_envs.fault_kinds import FaultEvent, FaultKind
 from coolbound_envs.soundness import DivergenceError
 from coolbound_shadow.closed_loop import one_place, roll_out, start_plant
 from coolbound_shadow.controller_calls import plain_view

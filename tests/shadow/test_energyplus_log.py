@@ -11,8 +11,7 @@ from coolbound.choices import ENGINES
 from coolbound.energyplus_choice import log_maker
 from coolbound_controllers.legacy import Legacy
 from coolbound_controllers.operator_settings import parse_operator
-from coolbound_envs.fault_kinds import FaultKind
-from coolbound_envs.fault_schedule import FaultEvent
+from coolbound_envs.fault_kinds import FaultEvent, FaultKind
 from coolbound_envs.load import load_trace
 from coolbound_envs.site import Site
 from coolbound_envs.spec import CHANNEL_NAMES, POINT_INDEX

@@ -12,7 +12,7 @@ from coolbound_envs.eir import evaluate
 from coolbound_envs.fitted_chillers import FITTED
 from coolbound_envs.params import ChillerParams
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 BOUND = 3.0
 """RMS error of COP in the range of the data. [%]"""
@@ -89,9 +89,19 @@ def compare_chiller(name: str, chiller: ChillerParams) -> ChillerComparison:
     found = evaluate(record, leaving, entering, load)
     lift = found.condenser_leaving - leaving
     is_used = (lift >= LIFTS[0]) & (lift <= LIFTS[1])
-    points = [x[is_used] for x in (leaving, entering, load, lift, found.cop)]
-    ours = plant_cop(fitted.efficiency, points[2], points[3], points[0], chiller)
-    return ChillerComparison(name, fitted.title, *points, ours)
+    leaving, entering, load, lift, cop = (
+        x[is_used] for x in (leaving, entering, load, lift, found.cop)
+    )
+    return ChillerComparison(
+        name=name,
+        title=fitted.title,
+        leaving=leaving,
+        entering=entering,
+        load=load,
+        lift=lift,
+        record=cop,
+        ours=plant_cop(fitted.efficiency, load, lift, leaving, chiller),
+    )
 
 
 def plant_cop(
@@ -105,5 +115,5 @@ def plant_cop(
     machine = dataclasses.replace(
         chiller, efficiency=tuple(jnp.asarray(e, jnp.float32) for e in efficiency)
     )
-    single = [jnp.asarray(x, jnp.float32) for x in (load, lift, leaving)]
-    return np.asarray(components.chiller_cop(*single, machine), np.float64)
+    part, held, water = (jnp.asarray(x, jnp.float32) for x in (load, lift, leaving))
+    return np.asarray(components.chiller_cop(part, held, water, machine), np.float64)

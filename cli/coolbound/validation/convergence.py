@@ -1,7 +1,6 @@
 """Steps of 30 s against steps of 5 s, on weeks that an operator ran."""
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
@@ -9,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from coolbound.validation.years import SETTLE_STEPS
-from coolbound_envs.cooling import CoolingTask, TaskParams
+from coolbound_envs.cooling import CoolingTask
+from coolbound_envs.episode import TaskParams
 from coolbound_envs.interval import SUBSTEPS, Summary, run_interval
 from coolbound_envs.params import PlantParams
 from coolbound_envs.scenario import Place
@@ -23,7 +23,10 @@ FINE = 60
 """Integration steps of an interval that count as exact: 5 s each. [1]"""
 
 QUIET = 900.0
-"""Time since the last change of machines or mode from which an hour is quiet. [s]"""
+"""Time after a change of machines or mode that does not count as quiet. [s]"""
+
+FORK = 24
+"""Intervals that count as forked after the two had other machines on. [1]"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,19 +35,22 @@ class Convergence:
 
     Attributes:
         days: Compared, all places together. [1]
-        changes: Intervals within `QUIET` of a change of machines or mode. [1]
-        inlet_rms: Of the zones' inlets. [K]
-        inlet_worst_quiet: Largest difference of an inlet where it is quiet. [K]
-        inlet_worst: Largest difference of an inlet. [K]
+        changes: Share of intervals within `QUIET` of a change. [%]
+        forked: Share of intervals within `FORK` of other machines running: a
+            threshold of the sequencer was crossed one interval later. [%]
+        inlet_rms: Of the zones' inlets, all intervals. [K]
+        inlet_rms_alike: The same without forked intervals. [K]
+        inlet_worst_quiet: Largest difference of an inlet, quiet and not forked. [K]
         facility: Relative difference of facility energy. [%]
         cooling: Relative difference of mechanical energy. [%]
     """
 
     days: float
-    changes: int
+    changes: float
+    forked: float
     inlet_rms: float
+    inlet_rms_alike: float
     inlet_worst_quiet: float
-    inlet_worst: float
     facility: float
     cooling: float
 
@@ -61,23 +67,32 @@ def compare_steps(
         days: Length of each. [1]
     """
     start, actions, acting = _recorded(operator, task, first_days, days)
-    coarse, quiet = _replayed(start, actions, acting, task.plant, SUBSTEPS)
-    fine, also_quiet = _replayed(start, actions, acting, task.plant, FINE)
-    gap = np.abs(coarse["inlet"] - fine["inlet"])
-    is_quiet = quiet & also_quiet
+    coarse = _replayed(start, actions, acting, task.plant, SUBSTEPS)
+    fine = _replayed(start, actions, acting, task.plant, FINE)
+    gap = np.moveaxis(np.abs(coarse["inlet"] - fine["inlet"]), (1, 2), (-2, -1))
+    is_alike = ~_forked(coarse["machines"], fine["machines"])
+    is_quiet = np.minimum(coarse["age"], fine["age"]) > QUIET
     energy = {
-        name: 100.0 * (np.sum(coarse[name]) / np.sum(fine[name]) - 1.0)
+        name: 100.0 * float(np.sum(coarse[name]) / np.sum(fine[name]) - 1.0)
         for name in ("facility", "cooling")
     }
     return Convergence(
         days=float(days * len(first_days)),
-        changes=int(np.sum(~is_quiet)),
+        changes=100.0 * float(np.mean(~is_quiet)),
+        forked=100.0 * float(np.mean(~is_alike)),
         inlet_rms=float(np.sqrt(np.mean(gap**2))),
-        inlet_worst_quiet=float(np.max(np.moveaxis(gap, (1, 2), (-2, -1))[is_quiet])),
-        inlet_worst=float(np.max(gap)),
-        facility=float(energy["facility"]),
-        cooling=float(energy["cooling"]),
+        inlet_rms_alike=float(np.sqrt(np.mean(gap[is_alike] ** 2))),
+        inlet_worst_quiet=float(np.max(gap[is_alike & is_quiet])),
+        **energy,
     )
+
+
+def _forked(coarse: np.ndarray, fine: np.ndarray) -> np.ndarray:
+    """Return True where machines differ or did within `FORK` intervals, (T, places)."""
+    differs = coarse != fine
+    last = np.where(differs, np.arange(len(differs))[:, None], -FORK)
+    since = np.arange(len(differs))[:, None] - np.maximum.accumulate(last)
+    return since < FORK
 
 
 def _recorded(
@@ -118,26 +133,29 @@ def _replayed(
     acting: Disturbance,
     plant: PlantParams,
     substeps: int,
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return inlets and powers, time first, and where it is quiet."""
+) -> dict[str, np.ndarray]:
+    """Return inlets, powers, machines and the age of their mode, time first."""
 
-    @functools.partial(jax.jit, static_argnames="substeps")
-    def run(start: PlantState, given: Any, plant: PlantParams, substeps: int) -> Any:
+    @jax.jit
+    def run(start: PlantState, given: Any, plant: PlantParams) -> dict[str, jax.Array]:
         def body(state: PlantState, now: Any) -> tuple[PlantState, Any]:
-            after, summary = run_interval(state, *now, plant, substeps)
-            return after, (_kept(summary), after.sequencer.mode_age)
+            action, disturbance = now
+            after, summary = run_interval(state, action, disturbance, plant, substeps)
+            return after, _kept(after, summary)
 
         return jax.lax.scan(body, start, given)[1]
 
-    kept, age = run(start, (actions, acting), plant, substeps)
-    kept = {name: np.asarray(value, np.float64) for name, value in kept.items()}
-    return kept, np.asarray(age) > QUIET
+    kept = run(start, (actions, acting), plant)
+    return {name: np.asarray(value, np.float64) for name, value in kept.items()}
 
 
-def _kept(summary: Summary) -> dict[str, jax.Array]:
-    mean = summary.mean
+def _kept(after: PlantState, summary: Summary) -> dict[str, jax.Array]:
+    mean, sequencer = summary.mean, after.sequencer
     return {
         "inlet": mean.inlet_temp,
         "facility": mean.facility_power,
         "cooling": mean.mechanical_power,
+        # One number for machines running and the economizer.
+        "machines": sequencer.running_count + 10.0 * sequencer.economizer,
+        "age": sequencer.mode_age,
     }

@@ -27,7 +27,7 @@ from coolbound_envs.state import PIPE_CELLS, Disturbance, PlantState
 from coolbound_envs.towers import outdoor_air
 from coolbound_envs.types import Action, action_from_vector
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 CLOSURE_BOUND = 1e-3
 """Heat unaccounted for over all heat given. [1]"""

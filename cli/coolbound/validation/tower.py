@@ -13,7 +13,7 @@ from coolbound_envs.constants import WATER_HEAT
 from coolbound_envs.params import CondenserParams
 from coolbound_envs.psychrometrics import STANDARD_PRESSURE
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 
 BANDS = ((15.0, 26.0), (10.0, 15.0), (0.0, 10.0), (-10.0, 0.0))
 """Wet bulbs of each band; the first is judged. [degC]"""

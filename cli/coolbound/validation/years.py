@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from coolbound_envs.cooling import CoolingTask, TaskParams, TaskState
+from coolbound_envs.cooling import CoolingTask
+from coolbound_envs.episode import TaskParams, TaskState
 from coolbound_envs.limit_table import TOLERANCE
 from coolbound_envs.scenario import Place
 from coolbound_envs.types import Action, Controller, Key, Observation

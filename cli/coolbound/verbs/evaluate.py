@@ -17,7 +17,8 @@ from coolbound.evaluation_table import evaluation_table
 from coolbound_controllers.evaluation import Contender, Trace, figures
 from coolbound_controllers.evaluation import run as play
 from coolbound_controllers.policy import LearnedPolicy
-from coolbound_envs.cooling import CoolingTask, TaskParams
+from coolbound_envs.cooling import CoolingTask
+from coolbound_envs.episode import TaskParams
 from coolbound_envs.interval import CONTROL_INTERVAL
 from coolbound_envs.scenario import Place
 from coolbound_envs.site import Site, load_site

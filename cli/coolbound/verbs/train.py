@@ -26,7 +26,8 @@ from coolbound_controllers.training import (
     describe,
     train,
 )
-from coolbound_envs.cooling import REWARD_POWER, CoolingTask
+from coolbound_envs.accounts import REWARD_POWER
+from coolbound_envs.cooling import CoolingTask
 from coolbound_envs.features import FEATURE_NAMES, feature_map
 from coolbound_envs.site import Site, load_site
 from coolbound_envs.tables import InputError

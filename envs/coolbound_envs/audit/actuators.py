@@ -11,25 +11,23 @@ from coolbound_envs.audit.lab import (
     UPPER,
     Lab,
     Step,
-    at_conditions,
-    constant_conditions,
     host,
 )
+from coolbound_envs.audit.moves import MOVES
+from coolbound_envs.audit.places import at_conditions, constant_conditions
 from coolbound_envs.audit.records import Check, judged, task_state
-from coolbound_envs.audit.sign_table import (
-    MOVES,
-    POINTS,
-    QUANTITIES,
-    Move,
-    Response,
-)
-from coolbound_envs.spec import CHANNEL_NAMES, channel_array
+from coolbound_envs.audit.sign_table import POINTS, QUANTITIES, Move, Response
+from coolbound_envs.spec import CHANNEL_NAMES
 
 SETTLE_STEPS: Final = 96
 """Control steps before a move: eight hours. [1]"""
 
 ANSWER_STEPS: Final = 12
 """Control steps after it: one hour. [1]"""
+
+
+UNMOVED: Final = 1e-5
+"""Another channel that differs by more of its range has been moved as well. [1]"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,15 +134,20 @@ def check_actuators(lab: Lab) -> Check:
     )
     sentence = (
         f"{len(rows) - len(wrong) - len(lost)} of {len(rows)} responses of "
-        f"{len(CHANNEL_NAMES)} channels at {len(POINTS)} operating points have the sign "
-        "and size that physics wants, those that must not move included"
+        f"{len(CHANNEL_NAMES)} channels at {len(POINTS)} operating points have the "
+        "sign and size that physics wants, those that must not move included"
         + (f"; wrong: {shown}" if wrong else "")
         + (f"; not reached: {len(lost)}" if lost else "")
         + (f"; nothing to show for {', '.join(silent)}" if silent else "")
         + "."
     )
     details = {"rows": [dataclasses.asdict(row) for row in rows]}
-    return judged("actuators", len(wrong), 0.0, "responses", sentence, details, not silent)
+    check = judged(
+        "actuators", len(wrong), 0.0, "responses", sentence, details, not silent
+    )
+    is_hidden = lab.subject.changes_actions and silent and not wrong
+    # A layer that keeps a move from the plant leaves nothing to judge.
+    return dataclasses.replace(check, passed=None) if is_hidden else check
 
 
 def sign_table(lab: Lab) -> list[Row]:
@@ -215,9 +218,7 @@ def _rows(
         )
 
 
-def _change(
-    values: dict[str, np.ndarray], name: str, lane: int, rest: int
-) -> float:
+def _change(values: dict[str, np.ndarray], name: str, lane: int, rest: int) -> float:
     after, before = values[name][lane], values[name][rest]
     if QUANTITIES[name].unit == "%":
         return float(100.0 * (after - before) / max(abs(before), 1e-9))
@@ -227,9 +228,10 @@ def _change(
 def _is_reached(trial: Trial, moved: np.ndarray) -> bool:
     """Return whether the move, and nothing else, reached the plant."""
     index = CHANNEL_NAMES.index(_channel(trial))
-    others = np.abs(np.delete(moved, index))
-    band = np.delete(channel_array("dead_band"), index)
-    return abs(moved[index]) >= 0.5 * abs(trial.change) and bool(np.all(others <= band))
+    others = np.abs(np.delete(moved / (UPPER - LOWER), index))
+    return abs(moved[index]) >= 0.5 * abs(trial.change) and bool(
+        np.all(others <= UNMOVED)
+    )
 
 
 def _verdict(response: Response, found: float, still: float) -> str:

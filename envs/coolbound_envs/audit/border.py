@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-import jax.numpy as jnp
 import numpy as np
 
 from coolbound_envs.audit.lab import (
@@ -21,7 +20,6 @@ from coolbound_envs.audit.records import (
     failed,
     judged,
     task_state,
-    with_task,
 )
 from coolbound_envs.limit_table import GROUPS, LIMIT_NAMES
 from coolbound_envs.spec import (
@@ -32,7 +30,7 @@ from coolbound_envs.spec import (
     Channel,
     action_digest,
 )
-from coolbound_envs.types import Quality, action_to_vector
+from coolbound_envs.types import action_to_vector
 
 BEYOND: Final = 0.05
 """How far outside its box an action is tried, over the channel's range. [1]"""
@@ -84,7 +82,12 @@ def _boxes(lanes: int) -> tuple[np.ndarray, np.ndarray]:
     outside = np.zeros(lanes, bool)
     span = UPPER - LOWER
     for i in range(ACTION_SIZE):
-        ends = (LOWER[i], UPPER[i], LOWER[i] - BEYOND * span[i], UPPER[i] + BEYOND * span[i])
+        ends = (
+            LOWER[i],
+            UPPER[i],
+            LOWER[i] - BEYOND * span[i],
+            UPPER[i] + BEYOND * span[i],
+        )
         for k, value in enumerate(ends):
             actions[4 * i + k, i] = value
             outside[4 * i + k] = k >= 2
@@ -189,7 +192,7 @@ def check_refused(lab: Lab) -> Check:
         "not_told": int(np.sum(np.asarray(step.info["action_refused"]) != lanes)),
         "not_counted": int(np.sum(_count(step.state) - _count(state) != lanes)),
         "applied": int(np.sum(_applied_bad(step, before, actions, lanes))),
-        "other_plant": int(np.sum(_differs(step, held) & lanes)),
+        "other_plant": int(np.sum(differs(step, held) & lanes)),
         "not_finite": int(np.sum(~np.isfinite(np.asarray(step.reward)))),
     }
     sentence = (
@@ -215,7 +218,7 @@ def _never_applied(step: Step, bad: Mapping[int, str]) -> Check:
 
 
 def _in_force(state: Any) -> np.ndarray:
-    """Return the set-points in force, (lanes, 10). [each channel's unit]"""
+    """Return the set-points in force, (lanes, 10) [each channel's unit]."""
     return np.asarray(action_to_vector(task_state(state).applied))
 
 
@@ -232,65 +235,13 @@ def _applied_bad(
     return ~np.all(np.abs(shown - wanted) <= 1e-5 * (UPPER - LOWER), axis=-1)
 
 
-def _differs(step: Step, other: Step) -> np.ndarray:
+def differs(step: Step, other: Step) -> np.ndarray:
     """Return where two steps ended in different plants."""
-    rewards = (np.asarray(step.reward, np.float64), np.asarray(other.reward, np.float64))
+    rewards = (
+        np.asarray(step.reward, np.float64),
+        np.asarray(other.reward, np.float64),
+    )
     limits = (np.asarray(step.info["limits"]), np.asarray(other.info["limits"]))
     gap = np.abs(rewards[0] - rewards[1]) / np.maximum(np.abs(rewards[1]), 1.0)
     rows = np.abs(limits[0] - limits[1]) / np.maximum(np.abs(limits[1]), 1.0)
     return ~((gap <= PARTED) & np.all(rows <= PARTED, axis=-1))
-
-
-INJECTED: Final[Mapping[str, float]] = {
-    "server_temp": np.nan,
-    "basin_temp": np.inf,
-    "supply_pipe_temp": 1e6,
-    "valve": -np.inf,
-    "hot_aisle_temp": -1e5,
-    "buffer_temp": np.nan,
-}
-"""Fields of the state that are spoilt, one in a lane, and with what.
-[each field's unit]"""
-
-
-def check_divergence(lab: Lab) -> Check:
-    """Spoil the state of some plants: they must be told, ended and not reported."""
-    _, state = lab.reset(lab.quiet, 63)
-    spoilt = _spoilt(state)
-    lanes = np.arange(lab.sizes.lanes) < len(INJECTED)
-    actions = normal_actions(lab.sizes.lanes)
-    step, calm = (lab.step(lab.quiet, each, actions, 0) for each in (spoilt, state))
-    if "diverged" not in step.info:
-        reason = "The environment does not say where its integration diverged."
-        return failed("divergence", 0.0, "lanes", reason)
-    seen = step.observation
-    values, quality = np.asarray(seen.value), np.asarray(seen.quality)
-    sound = np.isfinite(np.asarray(step.reward))
-    sound &= np.all(np.isfinite(np.asarray(step.info["costs"])), axis=-1)
-    found = {
-        "not_told": int(np.sum(np.asarray(step.info["diverged"]).astype(bool) != lanes)),
-        "not_ended": int(np.sum(~np.asarray(step.terminated).astype(bool) & lanes)),
-        "readings_kept": int(np.sum(np.any(np.isfinite(values), axis=-1) & lanes)),
-        "quality_kept": int(
-            np.sum(np.any(quality != int(Quality.MISSING), axis=-1) & lanes)
-        ),
-        "reward_or_cost_not_finite": int(np.sum(~sound)),
-        "neighbours_changed": int(np.sum(_differs(step, calm) & ~lanes)),
-    }
-    sentence = (
-        f"{len(INJECTED)} spoilt states, NaN, infinite or impossible in one field each: "
-        "told, ended, without a reading, reward and costs finite, and the plants beside "
-        f"them unchanged. Wrong: {sum(found.values())}."
-    )
-    return judged("divergence", sum(found.values()), 0.0, "lanes", sentence, found)
-
-
-def _spoilt(state: Any) -> Any:
-    """Return the state with one field of one plant each made impossible."""
-    task = task_state(state)
-    plant = task.plant
-    for lane, (name, value) in enumerate(INJECTED.items()):
-        field = np.array(getattr(plant, name))
-        field[..., lane] = value
-        plant = dataclasses.replace(plant, **{name: jnp.asarray(field)})
-    return with_task(state, dataclasses.replace(task, plant=plant))

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from coolbound_envs import energy
-from coolbound_envs.audit.lab import Lab, Step, host, normal_actions
+from coolbound_envs.audit.lab import Lab, Step, host, largest, normal_actions
 from coolbound_envs.audit.records import (
     Check,
     adjusted,
@@ -106,7 +106,9 @@ def busy_actions(number: int, lanes: int) -> np.ndarray:
     actions[:, 5] = 85.0 + 20.0 * fast
     actions[:, 6] = 0.8 + 0.15 * slow
     actions[:, 7] = np.where(opens, 0.9, 0.65 + 0.25 * fast)
-    actions[:, 8] = np.where(is_free & (slow > 0.0), 0.0, np.where(fast > 0.3, 3.0, 2.0))
+    actions[:, 8] = np.where(
+        is_free & (slow > 0.0), 0.0, np.where(fast > 0.3, 3.0, 2.0)
+    )
     actions[:, 9] = opens
     return actions.astype(np.float32)
 
@@ -117,14 +119,14 @@ def check_energy(lab: Lab) -> Check:
     missing = balance.given - balance.rejected - np.diff(balance.stored, axis=0)
     whole = np.abs(missing.sum(axis=0)) / balance.given.sum(axis=0)
     hourly = np.abs(missing) / np.maximum(balance.given, 1.0)
-    worst, hour = _worst(whole), _worst(hourly)
+    worst, hour = largest(whole), largest(hourly)
     days = lab.sizes.energy_steps / 288
     sentence = (
-        f"Over {days:g} days of {lab.sizes.lanes} plants, {balance.changes:,.0f} changes "
-        f"of machines and mode and {100 * balance.latent:.1f} % condensation among them, "
-        f"{worst:.1e} of the heat goes missing at most, and {hour:.1e} in the worst hour "
-        f"of any plant (at most {HOUR_BOUND:g}); coolbound_envs.energy agrees to "
-        f"{balance.code:.0e}."
+        f"Over {days:g} days of {lab.sizes.lanes} plants, with {balance.changes:,.0f} "
+        f"changes of machines and mode and {100 * balance.latent:.1f} % of the heat "
+        f"from condensation, {worst:.1e} of the heat goes missing at most, and "
+        f"{hour:.1e} in the worst hour of any plant (at most {HOUR_BOUND:g}); "
+        f"coolbound_envs.energy agrees to {balance.code:.0e}."
     )
     details = {
         "worst_hour": hour,
@@ -189,10 +191,6 @@ def balance_of(lab: Lab) -> Balance:
     return Balance(np.asarray(kept), given, rejected, code, changes, share)
 
 
-def _worst(share: np.ndarray) -> float:
-    return float(np.max(np.where(np.isfinite(share), share, np.inf), initial=0.0))
-
-
 def _changes(before: Any, after: Any) -> float:
     """Return how many machines and economizers changed in a step."""
     count = 0.0
@@ -215,6 +213,6 @@ def _other_code(step: Step, params: PlantParams, kept: np.ndarray) -> float:
         (energy.heat_rejected(mean), rejected / CONTROL_INTERVAL),
     )
     return max(
-        _worst(np.abs(np.asarray(theirs) - ours) / np.maximum(np.abs(ours), 1.0))
+        largest(np.abs(np.asarray(theirs) - ours) / np.maximum(np.abs(ours), 1.0))
         for theirs, ours in pairs
     )

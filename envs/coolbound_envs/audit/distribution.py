@@ -13,7 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coolbound_envs.audit.lab import LOWER, UPPER, Lab, placed
+from coolbound_envs.audit.lab import LOWER, UPPER, Lab
+from coolbound_envs.audit.places import placed
 from coolbound_envs.audit.records import (
     Check,
     LoggedRun,
@@ -144,8 +145,10 @@ def replayed(lab: Lab, log: LoggedRun) -> tuple[np.ndarray, np.ndarray]:
         lab.noisy, scenario=_widened(log.scenario, task_params(lab.noisy).scenario)
     )
     _, state = lab.reset(params, 91)
-    start = int(log.place.time[0]) + begin * int(CONTROL_INTERVAL)
-    state = placed(state, start, int(log.place.city[0]), int(log.place.load_offset[0]))
+    place = log.place
+    start = int(place.time[0]) + begin * int(CONTROL_INTERVAL)
+    rows = (int(place.city[0]), int(place.trace[0]), int(place.load_offset[0]))
+    state = placed(state, start, *rows)
     values = []
     for number in range(WARM_STEPS + length):
         rows = np.minimum(begin + number, len(log.applied) - 1)
@@ -165,7 +168,9 @@ def _widened(scenario: Scenario, like: Scenario) -> Scenario:
     """
 
     def widen(table: jax.Array, as_table: jax.Array) -> jax.Array:
-        missing = [max(b - a, 0) for a, b in zip(table.shape, as_table.shape, strict=True)]
+        missing = [
+            max(b - a, 0) for a, b in zip(table.shape, as_table.shape, strict=True)
+        ]
         return jnp.pad(table, [(0, n) for n in missing], mode="edge")
 
     return jax.tree.map(widen, scenario, like)
@@ -187,7 +192,9 @@ def check_distribution(lab: Lab) -> Check:
         return not_run(name, DISTANCE_BOUND, unit, f"{log.name} has no usable point")
     ratios = [row.distance / row.tolerance for row in found]
     worst = found[int(np.argmax(ratios))]
-    beyond = [row.point for row, ratio in zip(found, ratios, strict=True) if ratio > 1.0]
+    beyond = [
+        row.point for row, ratio in zip(found, ratios, strict=True) if ratio > 1.0
+    ]
     days = len(numbers) * CONTROL_INTERVAL / 86400.0
     sentence = (
         f"Under the set-points, weather and load of {log.name} ({days:.1f} days), "

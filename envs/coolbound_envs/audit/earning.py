@@ -7,12 +7,14 @@ from typing import Any, Final
 import jax.numpy as jnp
 import numpy as np
 
+from coolbound_envs.accounts import REWARD_POWER, TRIP_PRICE
 from coolbound_envs.audit.ends import heated, is_too_hot
 from coolbound_envs.audit.lab import Lab, Step, normal_actions, wander
-from coolbound_envs.audit.records import Check, adjusted, judged, task_params
-from coolbound_envs.cooling import REWARD_POWER, TRIP_PRICE
+from coolbound_envs.audit.records import Check, adjusted, failed, judged, task_params
+from coolbound_envs.interval import CONTROL_INTERVAL
 from coolbound_envs.limit_table import GROUPS, IDLE, LIMIT_NAMES, LIMITS
 from coolbound_envs.spec import CHANNEL_NAMES
+from coolbound_envs.tasks import TASKS
 
 STEPS: Final = 12
 """Control steps that reward is recomputed for, under each set of sizes. [1]"""
@@ -25,6 +27,9 @@ REWARD_BOUND: Final = 1e-6
 
 SCALES: Final = (1.0, 0.05, 20.0)
 """Fans and pumps are sized by these, so that a ceiling would show. [1]"""
+
+LONGEST: Final = 288 * max(task.days for task in TASKS.values())
+"""Control steps of the longest reference task. [1]"""
 
 COST_BOUND: Final = 1e-5
 """Relative: what float32 rounds in a sum of a few limits. [1]"""
@@ -120,6 +125,29 @@ def check_reward(lab: Lab) -> Check:
     return judged("reward", worst, REWARD_BOUND, "1", sentence, details)
 
 
+def check_trip_price(lab: Lab) -> Check:
+    """Compare the price of a trip with all the power that it puts an end to."""
+    _, state = lab.reset(lab.quiet, 33)
+    actions = normal_actions(lab.sizes.lanes)
+    calm = lab.step(lab.quiet, state, actions, 0)
+    hot = lab.step(lab.quiet, heated(calm.state, lab.sizes.lanes), actions, 1)
+    tripped = np.asarray(hot.terminated).astype(bool)
+    if not np.any(tripped):
+        reason = "Overheated servers did not trip: there is no price to judge."
+        return failed("trip_price", 1.0, "trips", reason)
+    without = -(metered(hot) - np.asarray(hot.info["work"], np.float64)) / REWARD_POWER
+    price = float(np.min((without - np.asarray(hot.reward, np.float64))[tripped]))
+    lost = -float(np.mean(np.asarray(calm.reward, np.float64)))
+    hours = price / lost * CONTROL_INTERVAL / 3600.0
+    sentence = (
+        f"Tripping costs {price:,.0f}, as much as {hours:.0f} h of ordinary operation "
+        f"at {lost:.2f} a step; the longest reference task lasts {LONGEST / 12:.0f} h, "
+        "and whoever trips at once must not come out cheaper."
+    )
+    share = LONGEST * lost / max(price, 1e-9)
+    return judged("trip_price", share, 1.0, "trips", sentence, {"price": price})
+
+
 def expected_costs(values: np.ndarray) -> np.ndarray:
     """Return the cost of each group, float64, (lanes, groups), from h (lanes, 21)."""
     columns = []
@@ -145,9 +173,13 @@ def check_costs(lab: Lab) -> Check:
     uneven = [n for n, row in found.items() if row["falls"] > 0 or row["jumps"] > 0]
     worst = max(row["error"] for row in found.values())
     sentence = (
-        f"Costs of {len(found)} limits, driven to violations of about {REACH:,.0f} times "
-        f"their scale, differ from their definition by at most {worst:.1e}; "
-        + (f"not steadily rising: {', '.join(uneven)}" if uneven else "all rise steadily")
+        f"Costs of {len(found)} limits, driven to violations of about {REACH:,.0f} "
+        f"times their scale, differ from their definition by at most {worst:.1e}; "
+        + (
+            f"not steadily rising: {', '.join(uneven)}"
+            if uneven
+            else "all rise steadily"
+        )
         + (f"; could not be driven: {', '.join(unreached)}" if unreached else "")
         + "."
     )

@@ -5,10 +5,10 @@ from typing import Any, Final
 import jax.numpy as jnp
 import numpy as np
 
+from coolbound_envs.accounts import TRIP_TEMP
 from coolbound_envs.audit.lab import Lab, Step, normal_actions
 from coolbound_envs.audit.records import Check, adjusted, judged, kicked, task_state
 from coolbound_envs.audit.repeat import different_values
-from coolbound_envs.cooling import TRIP_TEMP
 from coolbound_envs.interval import CONTROL_INTERVAL
 
 HORIZON: Final = 6

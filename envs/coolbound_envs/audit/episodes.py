@@ -1,9 +1,7 @@
 """A thousand random episodes: what fails, what trips, and why.
 
-A failure is the environment's: a state that diverges, a number that is not
-finite, heat that goes missing, a record that contradicts itself. A trip is the
-plant's: servers too hot under random set-points and faults. Only failures count
-against the environment; trips are listed by their cause.
+Only failures of the environment count against it; trips of the plant are listed
+by their cause. `causes` says which is which.
 """
 
 import dataclasses
@@ -13,8 +11,16 @@ from typing import Any, Final
 import jax.numpy as jnp
 import numpy as np
 
+from coolbound_envs.audit.causes import (
+    FAILURES,
+    HEAT_BOUND,
+    TRIPS,
+    failures_of,
+    has_diverged,
+    trip_cause,
+)
 from coolbound_envs.audit.closure import given_and_rejected, stored
-from coolbound_envs.audit.earning import expected_reward, metered
+from coolbound_envs.audit.earning import metered
 from coolbound_envs.audit.ends import is_too_hot
 from coolbound_envs.audit.lab import ENDLESS, Lab, Step, host, wander
 from coolbound_envs.audit.records import (
@@ -24,19 +30,11 @@ from coolbound_envs.audit.records import (
     task_params,
     task_state,
 )
-from coolbound_envs.cooling import REWARD_POWER, true_plant
+from coolbound_envs.cooling import true_plant
 from coolbound_envs.interval import CONTROL_INTERVAL
-from coolbound_envs.spec import point_array
-from coolbound_envs.types import Quality
 
 FAILURE_BOUND: Final = 0.05
 """Episodes that may fail, of all. [1]"""
-
-HEAT_BOUND: Final = 1e-2
-"""Heat that may go missing in one episode, over the heat given off. [1]"""
-
-REWARD_BOUND: Final = 1e-5
-"""Reward may differ from its meters by this, over facility power. [1]"""
 
 REQUESTS: Final = 0.05
 """Probability that a request is drawn anew in a step. [1]"""
@@ -46,28 +44,6 @@ SLOWEST: Final = 0.2
 
 WORST: Final = 4
 """Episodes that are kept for the page. [1]"""
-
-FAILURES: Final[Mapping[str, str]] = {
-    "diverged": "the integration left what is physical",
-    "not finite": "a reward, cost, limit or reading is NaN or infinite",
-    "energy not closed": f"more than {100 * HEAT_BOUND:g} % of the heat goes missing",
-    "reward not metered": "the reward is not what the meters say",
-    "clock or count": "time or step count does not go on by one interval",
-    "wrong end": "ended without a cause, or went on in spite of one",
-    "action refused": "an action inside its box was refused",
-    "reading out of range": "a reading outside its instrument's range passes as good",
-}
-"""Causes of failure, in the order in which they are looked for."""
-
-TRIPS: Final[Mapping[str, str]] = {
-    "power lost": "utility power failed within half an hour before",
-    "CRAH units lost": "a fault took CRAH units out of service",
-    "too little air": "less CRAH air than the servers draw",
-    "no machine": "neither a chiller nor the economizer took heat",
-    "machines short": "chilled water far above its set-point",
-    "coil or set-point": "chilled water held, yet the halls grew hot",
-}
-"""Causes of a trip, in the order in which they are looked for."""
 
 SERIES: Final = (
     "hottest_inlet",
@@ -167,13 +143,15 @@ class _Book:
         self.cost += np.where(self.alive, costs, 0.0)
         dark = np.asarray(step.info["disturbance"].faults.power_lost) > 0.0
         self.dark = np.where(dark, number, self.dark)
-        self.series[number] = np.where(self.alive, _series(step, missing / given), np.nan)
+        self.series[number] = np.where(
+            self.alive, _series(step, missing / given), np.nan
+        )
         wrong = failures_of(before, step)
         self.failure = np.where(self.alive & (self.failure < 0), wrong, self.failure)
-        hot = is_too_hot(step) & ~_diverged(step)
+        hot = is_too_hot(step) & ~has_diverged(step)
         cause = trip_cause(step, number - self.dark)
         self.trip = np.where(self.alive & hot, cause, self.trip)
-        over = np.asarray(step.terminated).astype(bool) | _diverged(step)
+        over = np.asarray(step.terminated).astype(bool) | has_diverged(step)
         self.ended = np.where(self.alive & over, number + 1, self.ended)
         self.alive = self.alive & ~over
 
@@ -184,88 +162,6 @@ class _Book:
         leaks = (self.failure < 0) & ~(missing <= HEAT_BOUND)
         failure = np.where(leaks, place, self.failure)
         return Batch(failure, self.trip, self.ended, missing, self.cost, self.series)
-
-
-def _diverged(step: Step) -> np.ndarray:
-    none = np.zeros(np.asarray(step.reward).shape, bool)
-    return np.asarray(step.info.get("diverged", none)).astype(bool)
-
-
-def failures_of(before: Any, step: Step) -> np.ndarray:
-    """Return the first cause of failure of each lane in a step, -1 for none.
-
-    Args:
-        before: Observation that the step began from.
-        step: What came back.
-    """
-    diverged = _diverged(step)
-    numbers = [step.reward, step.info["limits"], step.info["costs"]]
-    finite = np.all([_all_finite(x) for x in numbers], axis=0) & _readings_told(step)
-    size = np.maximum(metered(step) / REWARD_POWER, np.abs(expected_reward(step)))
-    error = np.abs(np.asarray(step.reward, np.float64) - expected_reward(step)) / size
-    moved = np.asarray(step.observation.time, np.float64) - np.asarray(before.time)
-    refused = np.asarray(step.info.get("action_refused", diverged)).astype(bool)
-    ended = np.asarray(step.terminated).astype(bool)
-    found = {
-        "diverged": diverged,
-        "not finite": ~finite,
-        "reward not metered": ~(error <= REWARD_BOUND),
-        "clock or count": np.abs(moved - CONTROL_INTERVAL) > 0.5,
-        "wrong end": (ended != is_too_hot(step)) | np.asarray(step.truncated),
-        "action refused": refused & ~diverged,
-        "reading out of range": _out_of_range(step),
-    }
-    cause = np.full(diverged.shape, -1)
-    for name in reversed(found):
-        cause = np.where(found[name], list(FAILURES).index(name), cause)
-    return cause
-
-
-def _all_finite(values: Any) -> np.ndarray:
-    array = np.asarray(values)
-    return np.all(np.isfinite(array.reshape(array.shape[0], -1)), axis=-1)
-
-
-def _readings_told(step: Step) -> np.ndarray:
-    """Return where every reading that is no number says that it is missing."""
-    missing = np.asarray(step.observation.quality) == int(Quality.MISSING)
-    return np.all(np.isfinite(np.asarray(step.observation.value)) | missing, axis=-1)
-
-
-def _out_of_range(step: Step) -> np.ndarray:
-    value, quality = (
-        np.asarray(step.observation.value),
-        np.asarray(step.observation.quality),
-    )
-    slack = 1e-3 + point_array("resolution")
-    beyond = (value < point_array("lower") - slack) | (
-        value > point_array("upper") + slack
-    )
-    return np.any(beyond & (quality >= int(Quality.UNCERTAIN)), axis=-1)
-
-
-def trip_cause(step: Step, since_dark: np.ndarray) -> np.ndarray:
-    """Return why each plant is too hot, as an index into `TRIPS`.
-
-    Args:
-        step: The step in which the servers tripped.
-        since_dark: Steps since utility power was lost, (lanes,). [1]
-    """
-    mean, plant = host(step.info["summary"].mean), host(task_state(step.state).plant)
-    faults = host(step.info["disturbance"].faults)
-    taken = mean.chiller_heat + mean.economizer_heat
-    setpoint = np.asarray(step.observation.applied)[:, 4]
-    found = {
-        "power lost": since_dark <= 6,
-        "CRAH units lost": faults.crah_lost.max(axis=0) > 0.25,
-        "too little air": mean.airflow_ratio.min(axis=0) < 0.95,
-        "no machine": taken < 0.1 * mean.it_power.sum(axis=0),
-        "machines short": plant.supply_pipe_temp[0] > setpoint + 2.0,
-    }
-    cause = np.full(taken.shape, len(TRIPS) - 1)
-    for name in reversed(found):
-        cause = np.where(found[name], list(TRIPS).index(name), cause)
-    return cause
 
 
 def _series(step: Step, missing: np.ndarray) -> np.ndarray:

@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from coolbound_envs.accounts import TRIP_TEMP
 from coolbound_envs.audit.episodes import Trajectory
-from coolbound_envs.cooling import TRIP_TEMP
 from coolbound_envs.spec import CHILLERS
 
 INK: Final = "#1d2730"
@@ -31,7 +31,7 @@ INLET_LIMIT: Final = 27.0
 
 TITLE: Final[dict[str, Any]] = {"loc": "left", "fontsize": 8}
 
-SETTINGS: Final = {
+SETTINGS: Final[dict[Any, Any]] = {
     "font.family": "sans-serif",
     "font.size": 8.0,
     "svg.fonttype": "none",
@@ -47,17 +47,14 @@ def trajectory_figure(trajectory: Trajectory) -> Markup:
     """Return temperatures, power and set-points of one episode over its hours."""
     with matplotlib.rc_context(SETTINGS):
         figure = Figure(figsize=(7.4, 2.45), layout="constrained")
-        _panels(*figure.subplots(1, 3), trajectory)
+        heat, power, shares = figure.subplots(1, 3)
+        _panels(heat, power, shares, trajectory)
         hottest = float(np.nanmax(trajectory.series["hottest_inlet"]))
-        label = (
-            f"{trajectory.title}: {trajectory.ending}; hottest inlet {hottest:.1f} degC."
-        )
-        return _svg(figure, label)
+        what = f"{trajectory.title}: {trajectory.ending}"
+        return _svg(figure, f"{what}; hottest inlet {hottest:.1f} degC.")
 
 
-def _panels(
-    heat: Axes, power: Axes, shares: Axes, trajectory: Trajectory
-) -> None:
+def _panels(heat: Axes, power: Axes, shares: Axes, trajectory: Trajectory) -> None:
     """Draw the three panels of an episode."""
     heat.axhline(TRIP_TEMP, color=RED, lw=0.8)
     heat.axhline(INLET_LIMIT, color=RED, lw=0.8, ls=":")

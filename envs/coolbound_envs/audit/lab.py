@@ -1,7 +1,7 @@
-"""The bench that all checks share: compiled reset and step, lanes, conditions."""
+"""The bench that all checks share: compiled reset and step, lanes, set-points."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import jax
@@ -13,11 +13,7 @@ from coolbound_envs.audit.records import (
     Subject,
     adjusted,
     task_params,
-    task_state,
-    with_task,
 )
-from coolbound_envs.psychrometrics import STANDARD_PRESSURE
-from coolbound_envs.scenario import Place, Scenario
 from coolbound_envs.spec import CHANNELS, channel_array
 from coolbound_envs.types import Observation, action_from_vector
 
@@ -33,8 +29,6 @@ RAMP: Final = channel_array("ramp").astype(np.float32)
 IS_REQUEST: Final = np.asarray([channel.is_request for channel in CHANNELS])
 TOWER_FAN: Final = 7
 TOWER_FAN_LEAST: Final = 0.2
-BLOCK_HOURS: Final = 48
-"""Constant weather and load last this long in a made scenario. [h]"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +67,7 @@ class Lab:
     subject: Subject
     sizes: Sizes
     seed: int
-    reset_program: Callable[[int, Any, int], tuple[Observation, Any]]
+    reset_program: Callable[[Any, Any, int], tuple[Observation, Any]]
     step_program: Callable[[Any, Any, jax.Array, Any], tuple[Any, ...]]
 
     @property
@@ -90,7 +84,8 @@ class Lab:
         self, params: Any, seed: int = 0, lanes: int | None = None
     ) -> tuple[Observation, Any]:
         """Return the start of a batch; by default of the usual size."""
-        return self.reset_program(self.seed + seed, params, lanes or self.sizes.lanes)
+        number = np.uint32((self.seed + seed) % 2**32)
+        return self.reset_program(number, params, lanes or self.sizes.lanes)
 
     def step(self, params: Any, state: Any, actions: np.ndarray, seed: int) -> Step:
         """Step all lanes once under actions (lanes, 10), physical units."""
@@ -131,11 +126,17 @@ def host(tree: Any) -> Any:
     """Return a tree of numpy arrays; random keys as their bits."""
 
     def fetch(leaf: Any) -> np.ndarray:
-        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            leaf = jax.random.key_data(leaf)
-        return np.asarray(leaf)
+        is_key = isinstance(leaf, jax.Array) and jnp.issubdtype(
+            leaf.dtype, jax.dtypes.prng_key
+        )
+        return np.asarray(jax.random.key_data(leaf) if is_key else leaf)
 
     return jax.tree.map(fetch, tree)
+
+
+def largest(errors: np.ndarray) -> float:
+    """Return the largest of some errors; one that is not finite is infinite."""
+    return float(np.max(np.where(np.isfinite(errors), errors, np.inf), initial=0.0))
 
 
 def named_leaves(tree: Any) -> Iterator[tuple[str, np.ndarray]]:
@@ -147,8 +148,7 @@ def named_leaves(tree: Any) -> Iterator[tuple[str, np.ndarray]]:
 def lane_axes(lab: Lab, params: Any) -> Any:
     """Return, for every array of a state, which axis holds the lanes; -1 for none."""
     few, more = (
-        jax.eval_shape(lambda n=n: lab.reset_program(lab.seed, params, n)[1])
-        for n in (3, 5)
+        jax.eval_shape(lambda n=n: lab.reset(params, lanes=n)[1]) for n in (3, 5)
     )
 
     def axis(a: Any, b: Any) -> int:
@@ -205,91 +205,3 @@ def wander(
         stops & (before <= TOWER_FAN_LEAST), 0.0, np.where(stops, TOWER_FAN_LEAST, fan)
     )
     return actions
-
-
-@dataclasses.dataclass(frozen=True)
-class Condition:
-    """Weather and load that stay as they are. Static.
-
-    Attributes:
-        name: As tables print it.
-        load: IT work over design. [1]
-        wet_bulb: Outdoor air. [degC]
-        dry_bulb: Outdoor air. [degC]
-        dew_point: Outdoor air. [degC]
-    """
-
-    name: str
-    load: float
-    wet_bulb: float
-    dry_bulb: float
-    dew_point: float
-
-
-def constant_conditions(params: Any, conditions: Sequence[Condition]) -> Any:
-    """Return parameters whose scenario holds each condition for two days.
-
-    The tables keep the size of the subject's own where that is large enough, so
-    that nothing is compiled again.
-    """
-    task = task_params(params)
-    like = task.scenario
-    hours = max(like.dry_bulb.shape[1], BLOCK_HOURS * len(conditions))
-    steps = max(like.utilisation.shape[1], 12 * BLOCK_HOURS * len(conditions))
-
-    def table(values: Sequence[float], width: int, rows: int) -> jax.Array:
-        each = np.repeat(values, width // len(conditions))
-        line = np.pad(each, (0, width - len(each)), mode="edge")
-        return jnp.asarray(np.tile(line, (rows, 1)), jnp.float32)
-
-    idle = float(task.plant.it.idle_share)
-    cities, traces = like.dry_bulb.shape[0], like.utilisation.shape[0]
-    block = BLOCK_HOURS * len(conditions)
-
-    def weather(values: Sequence[float]) -> jax.Array:
-        line = table(values, block, cities)
-        return jnp.pad(line, ((0, 0), (0, hours - block)), mode="edge")
-
-    load = table(
-        [(c.load - idle) / (1.0 - idle) for c in conditions], 12 * block, traces
-    )
-    scenario = Scenario(
-        dry_bulb=weather([c.dry_bulb for c in conditions]),
-        wet_bulb=weather([c.wet_bulb for c in conditions]),
-        dew_point=weather([c.dew_point for c in conditions]),
-        pressure=weather([STANDARD_PRESSURE] * len(conditions)),
-        hours=jnp.full((cities,), hours, jnp.int32),
-        utilisation=jnp.pad(load, ((0, 0), (0, steps - 12 * block)), mode="edge"),
-        steps=jnp.full((traces,), steps, jnp.int32),
-    )
-    return adjusted(params, scenario=scenario)
-
-
-def placed(
-    state: Any,
-    times: np.ndarray,
-    city: np.ndarray | int = 0,
-    load_offset: np.ndarray | int = 0,
-) -> Any:
-    """Return a state whose lanes stand at given times of the year [s].
-
-    Args:
-        state: Of a batch.
-        times: Since the weather year began, (lanes,). [s]
-        city: Row of the weather table, one number or (lanes,). [1]
-        load_offset: Load trace at the year's beginning, likewise. [s]
-    """
-    task = task_state(state)
-
-    def whole(values: np.ndarray | int) -> jax.Array:
-        return jnp.asarray(np.broadcast_to(values, times.shape), jnp.int32)
-
-    place = Place(
-        city=whole(city), trace=whole(0), time=whole(times), load_offset=whole(load_offset)
-    )
-    return with_task(state, dataclasses.replace(task, place=place))
-
-
-def at_conditions(state: Any, condition: np.ndarray) -> Any:
-    """Return a state whose lanes stand at the beginning of numbered conditions."""
-    return placed(state, condition * (BLOCK_HOURS * 3600))

@@ -134,8 +134,9 @@ def _move(move: Mapping[str, Any]) -> dict[str, Any]:
     up, down = (sorted(c for c in move["changes"] if c * way > 0) for way in (1, -1))
     size = f"{(up or down)[0]:+g}".replace("-", "\u2212")
     return {
-        "heading": f"{move['channel']} \u00b1{up[0]:g}" if up and down else
-        f"{move['channel']} {size}",
+        "heading": f"{move['channel']} \u00b1{up[0]:g}"
+        if up and down
+        else f"{move['channel']} {size}",
         "rows": [_line(line) for line in move["rows"].values()],
         "still": sorted(move["still"] - set(move["rows"])),
     }
@@ -144,14 +145,6 @@ def _move(move: Mapping[str, Any]) -> dict[str, Any]:
 def _line(line: Mapping[str, Any]) -> dict[str, Any]:
     """Return one quantity of a move: its direction as the channel rises, its cells."""
     rises = line["wanted"] * (1.0 if line["change"] > 0 else -1.0)
-    cells = {}
-    for point, rows in line["cells"].items():
-        ordered = sorted(rows, key=lambda row: -row["change"])
-        wrong = [row["verdict"] for row in rows if row["verdict"] != "right"]
-        cells[point] = {
-            "text": " / ".join(_signed(row["found"]) for row in ordered),
-            "wrong": ", ".join(wrong),
-        }
     return {
         "arrow": "\u25b2" if rises > 0 else "\u25bc" if rises < 0 else "\u25cb",
         "quantity": line["quantity"],
@@ -159,12 +152,21 @@ def _line(line: Mapping[str, Any]) -> dict[str, Any]:
         "least": line["least"],
         "most": line["most"],
         "reason": line["reason"],
-        "cells": cells,
+        "cells": {point: _cell(rows) for point, rows in line["cells"].items()},
     }
 
 
+def _cell(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return one cell: the change after a rise, then after a fall."""
+    ways = {row["change"] > 0.0: _signed(row["found"]) for row in rows}
+    wrong = [row["verdict"] for row in rows if row["verdict"] != "right"]
+    text = " / ".join(ways.get(way, "\u2013") for way in (True, False))
+    return {"text": text, "wrong": ", ".join(wrong)}
+
+
 def _signed(value: float) -> str:
-    return f"{value:+.3g}".replace("-", "\u2212")
+    text = f"{value:+.0f}" if abs(value) >= 99.5 else f"{value:+.2g}"
+    return text.replace("-", "\u2212")
 
 
 def _log_row(row: Mapping[str, Any]) -> dict[str, str]:

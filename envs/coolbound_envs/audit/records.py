@@ -63,7 +63,8 @@ class Subject:
         environment: Batched, of the contract.
         params: Its parameters, without faults and without variation.
         rough: The same with random faults and variation; none where it has none.
-        references: Operators that no degenerate policy may beat, by name.
+        references: Operators that no degenerate policy may beat, by name; the first
+            is also the one that some of them imitate.
         log: A site's log; none where there is none.
         no_log: Why there is none, one clause.
         digests: Action digests that others stored, by their names.
@@ -231,7 +232,9 @@ def kicked(state: Any, lanes: np.ndarray, **offsets: float) -> Any:
     """
     task = task_state(state)
     raised = {
-        name: jnp.asarray(np.asarray(getattr(task.plant, name)) + np.float32(by) * lanes)
+        name: jnp.asarray(
+            np.asarray(getattr(task.plant, name)) + np.float32(by) * lanes
+        )
         for name, by in offsets.items()
     }
     return with_task(

@@ -13,6 +13,7 @@ from coolbound_envs.audit.lab import (
     Step,
     host,
     lane_axes,
+    largest,
     named_leaves,
     normal_actions,
     take_lanes,
@@ -171,18 +172,13 @@ def _gap(base: Step, other: Step, place: np.ndarray) -> dict[str, float]:
     a = np.asarray(base.observation.value, np.float64)[place]
     step = np.maximum(point_array("resolution"), 1e-3)
     error = np.abs(np.asarray(other.observation.value) - a) / step
-    found["readings"] = _worst(np.maximum(error - 1.0, 0.0))
+    found["readings"] = largest(np.maximum(error - 1.0, 0.0))
     return found
 
 
 def _relative(a: np.ndarray, b: np.ndarray) -> float:
     a, b = a.astype(np.float64), b.astype(np.float64)
-    return _worst(np.abs(a - b) / np.maximum(np.abs(a), 1.0))
-
-
-def _worst(error: np.ndarray) -> float:
-    """Return the largest error; one that is NaN counts as infinite."""
-    return float(np.max(np.where(np.isfinite(error), error, np.inf), initial=0.0))
+    return largest(np.abs(a - b) / np.maximum(np.abs(a), 1.0))
 
 
 def check_batches(lab: Lab) -> Check:

@@ -15,6 +15,7 @@ from coolbound_envs.audit import (
     episodes,
     repeat,
     scoring,
+    spoiling,
     watching,
 )
 from coolbound_envs.audit.episodes import Trajectory
@@ -35,8 +36,8 @@ def check_numerics(lab: Lab) -> Check:
     failures = numerics.self_test()
     sizes = ", ".join(f"{batch:,}" for batch in numerics.BATCHES)
     sentence = (
-        f"Sums of products and squared norms at batch {sizes} against numpy in float64: "
-        f"{'; '.join(failures) or 'sound'}."
+        f"Sums of products and squared norms at batch {sizes} against numpy in "
+        f"float64: {'; '.join(failures) or 'sound'}."
     )
     return judged("numerics", len(failures), 0.0, "failures", sentence)
 
@@ -52,12 +53,13 @@ CHECKS: Final[dict[str, Callable[[Lab], Check | tuple[Check, list[Trajectory]]]]
     "setpoints_in_force": watching.check_setpoints,
     "ends": ends.check_ends,
     "reward": earning.check_reward,
+    "trip_price": earning.check_trip_price,
     "costs": earning.check_costs,
     "energy": closure.check_energy,
     "actuators": actuators.check_actuators,
     "action_space": border.check_action_space,
     "refused_actions": border.check_refused,
-    "divergence": border.check_divergence,
+    "divergence": spoiling.check_divergence,
     "log_distribution": distribution.check_distribution,
     "degenerate_policies": scoring.check_degenerate,
     "random_episodes": episodes.check_episodes,
@@ -75,6 +77,7 @@ TITLES: Final[dict[str, str]] = {
     "setpoints_in_force": "Set-points in force are shown",
     "ends": "Episodes end when they say",
     "reward": "Reward is what the meters say",
+    "trip_price": "Tripping does not pay",
     "costs": "Costs rise with every violation",
     "energy": "Energy closes",
     "actuators": "Every actuator moves what it must",

@@ -2,50 +2,28 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
-import jax
 import numpy as np
 
-from coolbound_envs.audit.closure import stored
-from coolbound_envs.audit.degenerate import POLICIES, Moment
-from coolbound_envs.audit.lab import (
-    LOWER,
-    UPPER,
-    Lab,
-    Step,
-    host,
-    lane_axes,
-    normal_actions,
-    placed,
-    take_lanes,
-)
-from coolbound_envs.audit.records import (
-    Check,
-    judged,
-    not_run,
-    task_params,
-    task_state,
-)
-from coolbound_envs.cooling import REWARD_POWER, TRIP_PRICE, true_plant
+from coolbound_envs.accounts import REWARD_POWER
+from coolbound_envs.audit.contest import Field, Run, field_of, play
+from coolbound_envs.audit.degenerate import POLICIES
+from coolbound_envs.audit.lab import Lab
+from coolbound_envs.audit.records import Check, judged, not_run
 from coolbound_envs.interval import CONTROL_INTERVAL
-from coolbound_envs.limit_table import GROUPS, LIMIT_NAMES, TOLERANCE
-from coolbound_envs.tasks import TASKS
-from coolbound_envs.types import action_to_vector
-
-SETTLE_STEPS: Final = 12
-"""Control steps on ordinary set-points before the episode. [1]"""
+from coolbound_envs.limit_table import GROUPS, LIMIT_NAMES
 
 COST_PRICE: Final = 10.0
 """Reward that one unit of cost, of any group, is worth in the score. [1]"""
 
+NOT_JUDGED: Final = (
+    "Not judged: absurd proposals are made safe before they act, and what scores is "
+    "what was made of them."
+)
+
 HEAT_COP: Final = 5.0
 """Heat that a watt of the plant takes away; prices what stays behind. [1]"""
-
-
-LONGEST_H: Final = 24.0 * max(task.days for task in TASKS.values())
-"""Longest episode of the reference tasks; a trip must cost more than the power of
-all of it, or the cheapest policy is the one that trips at once. [h]"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,158 +62,10 @@ class Score:
     break_even: float
 
 
-@dataclasses.dataclass(frozen=True)
-class _Run:
-    """Sums over the steps that each lane ran, (lanes, ...). Static.
-
-    Attributes:
-        reward: Earned. [1]
-        costs: Of each group, (lanes, groups). [1]
-        power: Above the IT work. [W]
-        violated: Steps with each limit violated, (lanes, 21). [1]
-        hurt: Steps with any limit violated. [1]
-        steps: Steps that the lane ran. [1]
-        hottest: Hottest inlet. [degC]
-        tripped: True where it ended early.
-        heat: Stored at the end. [J]
-    """
-
-    reward: np.ndarray
-    costs: np.ndarray
-    power: np.ndarray
-    violated: np.ndarray
-    hurt: np.ndarray
-    steps: np.ndarray
-    hottest: np.ndarray
-    tripped: np.ndarray
-    heat: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class _Field:
-    """Which lanes belong to which policy: references first. Static.
-
-    Attributes:
-        names: Of all policies.
-        places: Lanes of each. [1]
-        lanes: Of the batch; those left over are ordinary. [1]
-    """
-
-    names: tuple[str, ...]
-    places: int
-    lanes: int
-
-    def rows(self, name: str) -> slice:
-        """Return the lanes of a policy."""
-        first = self.names.index(name) * self.places
-        return slice(first, first + self.places)
-
-
-def _field(lab: Lab) -> _Field:
-    names = (*lab.subject.references, *POLICIES)
-    places = min(lab.sizes.places, lab.sizes.lanes // len(names))
-    return _Field(names, places, lab.sizes.lanes)
-
-
-def _start(lab: Lab, field: _Field) -> tuple[Any, Any]:
-    """Return observation and state of all lanes, the same at each policy's places.
-
-    Places are spread over the year and over the cities of the scenario.
-    """
-    _, state = lab.reset(lab.noisy, 71)
-    place = np.arange(field.lanes) % field.places
-    state = take_lanes(state, lane_axes(lab, lab.noisy), place)
-    scenario = task_params(lab.noisy).scenario
-    cities = scenario.hours.shape[0]
-    hours = int(np.min(np.asarray(scenario.hours)))
-    begin = (place * hours // field.places) * 3600
-    state = placed(state, begin, place % cities)
-    step = _settle(lab, state)
-    return step.observation, step.state
-
-
-def _settle(lab: Lab, state: Any) -> Step:
-    actions = normal_actions(lab.sizes.lanes)
-    step = lab.step(lab.noisy, state, actions, 0)
-    for number in range(1, SETTLE_STEPS):
-        step = lab.step(lab.noisy, step.state, actions, number)
-    return step
-
-
-def _actions(
-    field: _Field, asked: Mapping[str, np.ndarray], moment: Moment
-) -> np.ndarray:
-    """Return what every policy does, given what the references ask for everywhere."""
-    leader = next(iter(asked))
-    actions = normal_actions(field.lanes)
-    for name in field.names:
-        rows = field.rows(name)
-        if name in asked:
-            actions[rows] = asked[name][rows]
-            continue
-        own = dataclasses.replace(
-            moment,
-            first=moment.first[rows],
-            last=moment.last[rows],
-            reference=asked[leader][rows],
-        )
-        actions[rows] = POLICIES[name][0](own)
-    return np.clip(actions, LOWER, UPPER)
-
-
-def _play(lab: Lab, field: _Field) -> _Run:
-    """Run every policy for an episode; what comes after an end does not count."""
-    observation, state = _start(lab, field)
-    references = dict(lab.subject.references)
-    programs = {name: jax.jit(each.act) for name, each in references.items()}
-    memories = {name: each.init((field.lanes,)) for name, each in references.items()}
-    first = np.asarray(observation.applied)
-    rng, steps = np.random.default_rng(lab.seed + 71), lab.sizes.score_steps
-    rows, alive = [], np.ones(field.lanes, bool)
-    for number in range(steps):
-        asked, key = {}, jax.random.key(lab.seed + number)
-        for name, program in programs.items():
-            action, memories[name] = program(key, memories[name], observation)
-            asked[name] = np.asarray(action_to_vector(action))
-        last = np.asarray(observation.applied)
-        moment = Moment(number, steps - number, first, last, last, rng)
-        actions = _actions(field, asked, moment)
-        step = lab.step(lab.noisy, state, actions, 1000 + number)
-        rows.append(_row(step, alive))
-        alive = alive & ~np.asarray(step.terminated).astype(bool)
-        observation, state = step.observation, step.state
-    totals = [np.sum(column, axis=0) for column in zip(*rows, strict=True)]
-    hottest = np.max([row[-1] for row in rows], axis=0)
-    constants = host(true_plant(task_state(state), task_params(lab.noisy)))
-    heat = stored(host(task_state(state).plant), constants)
-    return _Run(*totals[:-1], hottest=hottest, tripped=~alive, heat=heat)
-
-
-def _row(step: Step, alive: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return what a step adds in each lane that still runs."""
-    power = np.sum([np.asarray(p, np.float64) for p in step.info["power"].values()], 0)
-    violated = np.asarray(step.info["limits"]) > TOLERANCE
-    hottest = np.asarray(step.info["summary"].inlet_temp_max)
-
-    def counted(values: np.ndarray) -> np.ndarray:
-        mask = alive.reshape(alive.shape + (1,) * (values.ndim - 1))
-        return np.where(mask, np.asarray(values, np.float64), 0.0)
-
-    return (
-        counted(np.asarray(step.reward)),
-        counted(np.asarray(step.info["costs"])),
-        counted(power - np.asarray(step.info["work"])),
-        counted(violated),
-        counted(np.any(violated, axis=-1)),
-        alive.astype(np.float64),
-        np.where(alive, hottest, -np.inf),
-    )
-
-
 def scores(lab: Lab) -> list[Score]:
     """Return what every policy came to, best score first."""
-    field = _field(lab)
-    run = _play(lab, field)
+    field = field_of(lab)
+    run = play(lab, field)
     leader = next(iter(lab.subject.references))
     base = run.heat[field.rows(leader)]
     found = [_score(lab, field, run, name, base) for name in field.names]
@@ -244,9 +74,7 @@ def scores(lab: Lab) -> list[Score]:
     return sorted(found, key=lambda s: -s.score)
 
 
-def _score(
-    lab: Lab, field: _Field, run: _Run, name: str, base: np.ndarray
-) -> Score:
+def _score(lab: Lab, field: Field, run: Run, name: str, base: np.ndarray) -> Score:
     rows, steps = field.rows(name), lab.sizes.score_steps
     ran = np.maximum(run.steps[rows], 1.0)
     costs = run.costs[rows].mean(axis=0) / steps
@@ -299,25 +127,24 @@ def check_degenerate(lab: Lab) -> Check:
     references = [score for score in found if score.is_reference]
     others = [score for score in found if not score.is_reference]
     cheats = [score for score in others if score.score >= bar_of(score, references)]
-    hours = TRIP_PRICE / max(-references[0].reward, 1e-9) * CONTROL_INTERVAL / 3600.0
     lowest = references[-1]
     sentence = (
-        f"{len(cheats)} of {len(others)} degenerate policies score as well as they must "
-        f"not{_named(cheats)}; best is {others[0].name} with {others[0].score:.2f} a step, "
-        f"against {', '.join(f'{s.name} {s.score:.2f}' for s in references)}. On reward "
-        f"alone, without costs, {_richer(others, lowest)}. A trip costs as much as "
-        f"{hours:.0f} h of {references[0].name}; ending an episode early must not pay "
-        f"within the {LONGEST_H:.0f} h of the longest reference task."
+        f"{len(cheats)} of {len(others)} degenerate policies score as well as they "
+        f"must not{_named(cheats)}; best is {others[0].name} with "
+        f"{others[0].score:.2f} a step, against "
+        f"{', '.join(f'{s.name} {s.score:.2f}' for s in references)}. On reward alone, "
+        f"without costs, {_richer(others, lowest)}."
     )
     details = {
         "cost_price": COST_PRICE,
-        "trip_outweighs_h": hours,
         "rows": [dataclasses.asdict(score) for score in found],
     }
-    is_dear = hours >= LONGEST_H
-    return judged(
-        "degenerate_policies", len(cheats), 0.0, "policies", sentence, details, is_dear
+    check = judged(
+        "degenerate_policies", len(cheats), 0.0, "policies", sentence, details
     )
+    if not lab.subject.changes_actions:
+        return check
+    return dataclasses.replace(check, passed=None, sentence=f"{NOT_JUDGED} {sentence}")
 
 
 def bar_of(policy: Score, references: Sequence[Score]) -> float:

@@ -15,7 +15,9 @@ HASTE: Final = 10.0
 episodes of some hours meet several. [1]"""
 
 
-def calm_and_rough(params: TaskParams, episode_steps: int) -> tuple[TaskParams, TaskParams]:
+def calm_and_rough(
+    params: TaskParams, episode_steps: int
+) -> tuple[TaskParams, TaskParams]:
     """Return a task without faults and variation, and the same with both.
 
     Their arrays have the same shapes, so that one compilation serves both.

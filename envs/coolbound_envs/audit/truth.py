@@ -37,16 +37,15 @@ WHOLE: Final[Mapping[str, Callable[[Any, Any, Any], np.ndarray]]] = {
     "outdoor_temp": lambda plant, mean, acting: acting.dry_bulb,
     "outdoor_wet_bulb": lambda plant, mean, acting: acting.wet_bulb,
     "facility_power": lambda plant, mean, acting: (
-        sum(
-            np.sum(power, axis=0)
-            for power in (mean.it_power, mean.crah_power)
+        (
+            sum(np.sum(power, axis=0) for power in (mean.it_power, mean.crah_power))
+            + mean.chw_pump_power
+            + mean.chiller_power
+            + mean.cw_pump_power
+            + mean.tower_power
         )
-        + mean.chw_pump_power
-        + mean.chiller_power
-        + mean.cw_pump_power
-        + mean.tower_power
-    )
-    * KILO,
+        * KILO
+    ),
 }
 
 HALLS: Final[Mapping[str, Callable[[Any, Any], np.ndarray]]] = {

@@ -8,6 +8,7 @@ import numpy as np
 from coolbound_envs.audit.lab import (
     Lab,
     Step,
+    largest,
     normal_actions,
     wander,
     with_instruments,
@@ -117,11 +118,19 @@ def check_fresh(lab: Lab) -> Check:
     """Compare every reading with the state of the same step, which has just moved."""
     watched = watch(lab, lab.quiet, 11)
     error = in_steps(watched.said, watched.true)
-    unknown = [n for n, true in zip(POINT_NAMES, watched.true.T, strict=True) if np.all(np.isnan(true))]
-    worst = _worst(error[..., [name not in unknown for name in POINT_NAMES]])
+    unknown = [
+        n
+        for n, true in zip(POINT_NAMES, watched.true.T, strict=True)
+        if np.all(np.isnan(true))
+    ]
+    worst = largest(error[..., [name not in unknown for name in POINT_NAMES]])
     moved = in_steps(watched.true[1:], watched.true[:-1]) > 0.99
     seen_moving = np.any(moved, axis=(0, 1))
-    still = [n for n, m in zip(POINT_NAMES, seen_moving, strict=True) if not m and n not in unknown]
+    still = [
+        n
+        for n, m in zip(POINT_NAMES, seen_moving, strict=True)
+        if not m and n not in unknown
+    ]
     sentence = (
         f"Every reading is within {worst:.2f} of a converter step of the true state "
         f"after the same step, over {STEPS} steps in which {int(seen_moving.sum())} of "
@@ -131,7 +140,7 @@ def check_fresh(lab: Lab) -> Check:
         + "."
     )
     by_point = {
-        name: _worst(error[..., i])
+        name: largest(error[..., i])
         for i, name in enumerate(POINT_NAMES)
         if name not in unknown
     }
@@ -144,10 +153,6 @@ def check_fresh(lab: Lab) -> Check:
         {"worst_by_point": by_point, "unknown": unknown, "still": still},
         not unknown and not still,
     )
-
-
-def _worst(error: np.ndarray) -> float:
-    return float(np.max(np.where(np.isfinite(error), error, np.inf), initial=0.0))
 
 
 def check_age(lab: Lab) -> Check:
@@ -168,10 +173,10 @@ def check_age(lab: Lab) -> Check:
     quality = int(np.sum(is_judged & (expected >= 0) & (watched.quality != expected)))
     late = float(np.mean(back > 0))
     sentence = (
-        f"With {100 * DROPOUT:.0f} % of readings lost, {100 * late:.0f} % of those shown "
-        f"are old; {wrong} of {int(is_judged.sum()):,} differ from the true state at the "
-        f"time that their age names, and {quality} carry another quality than their "
-        "age and value say."
+        f"With {100 * DROPOUT:.0f} % of readings lost, {100 * late:.0f} % of those "
+        f"shown are old; {wrong} of {int(is_judged.sum()):,} differ from the true "
+        f"state at the time that their age names, and {quality} carry another quality "
+        "than their age and value say."
     )
     return judged(
         "reading_age",

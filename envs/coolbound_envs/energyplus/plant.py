@@ -12,8 +12,8 @@ from typing import Any, Self, final
 
 import numpy as np
 
+from coolbound_envs.accounts import REWARD_POWER, TRIP_PRICE, TRIP_TEMP
 from coolbound_envs.action_box import is_refused
-from coolbound_envs.cooling import REWARD_POWER, TRIP_PRICE, TRIP_TEMP
 from coolbound_envs.energyplus.bas import Bas
 from coolbound_envs.energyplus.course import STEP, Course
 from coolbound_envs.energyplus.engine import Engine, ErrorFile, read_error_file

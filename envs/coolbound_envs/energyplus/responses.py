@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coolbound_envs.cooling import power_by_consumer
+from coolbound_envs.accounts import power_by_consumer
 from coolbound_envs.energyplus.course import Course, still_course
 from coolbound_envs.energyplus.options import Options
 from coolbound_envs.energyplus.orders import disturbance_of
