@@ -86,7 +86,8 @@ class _Lanes:
         return Step(
             features=jnp.where(ended[:, None], fresh, final),
             final_features=final,
-            reward=reward - INTERVENTION_PRICE * correction,
+            # The value of the final state already has the heat left behind in it.
+            reward=reward + info["heat_charge"] - INTERVENTION_PRICE * correction,
             costs=info["costs"],
             terminated=terminated,
             truncated=truncated,

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from coolbound_envs.interval import Summary
+from coolbound_envs.interval import CONTROL_INTERVAL, Summary
 from coolbound_envs.limit_table import GROUPS
 from coolbound_envs.limits import group_costs
 from coolbound_envs.params import CondenserParams
@@ -20,8 +20,13 @@ REWARD_POWER = 1.0e5
 TRIP_TEMP = 40.0
 """Servers switch themselves off at this inlet. [degC]"""
 
-TRIP_PRICE = 1.0e3
-"""Reward lost with a trip: more than ending the episode early can gain. [1]"""
+TRIP_PRICE = 2.0e4
+"""Reward lost with a trip: about twice what ending the longest reference task at its
+first step can gain. [1]"""
+
+HEAT_PRICE = 0.25
+"""Power that takes a watt of heat out of the plant again, at the worst: chillers,
+pumps and towers on a hot day. [1]"""
 
 DIVERGED_COST = 1.0
 """Cost of every group of limits where the integration diverged: that of one limit
@@ -68,6 +73,23 @@ def reward_of(
     power = power_above_work(summary, disturbance) / REWARD_POWER
     price = TRIP_PRICE * (tripped | diverged).astype(jnp.float32)
     return -jnp.where(diverged, 0.0, power) - price
+
+
+def heat_charge(stored: Scalar, stored_first: Scalar, is_last: jax.Array) -> Scalar:
+    """Return the reward lost at the horizon for heat left behind [1].
+
+    Whoever stops cooling shortly before the end leaves work to nobody; the heat
+    that the plant holds beyond what it held at first is charged as if taken out in
+    one interval. A colder plant earns nothing: no credit can be gamed.
+
+    Args:
+        stored: Heat in the plant now. [J]
+        stored_first: When the episode began. [J]
+        is_last: True where time is up.
+    """
+    left = jnp.maximum(stored - stored_first, 0.0)
+    charge = HEAT_PRICE * left / (CONTROL_INTERVAL * REWARD_POWER)
+    return jnp.where(is_last, charge, 0.0)
 
 
 def _where_sound(diverged: jax.Array, tree: Any) -> Any:

@@ -2,9 +2,10 @@
 
 Observation: instruments, with quality and age. Action: ten channels; one that is
 NaN or outside its box is refused and the last one holds. Reward: minus the facility
-power above the IT work, and minus a price for a trip. Costs: one per group of
-limits. Ends: terminated when a server inlet passes the trip temperature, or when
-the integration diverges; truncated after `horizon` intervals.
+power above the IT work, minus a price for a trip, and, where time is up, for heat
+left behind in the plant. Costs: one per group of limits. Ends: terminated when a
+server inlet passes the trip temperature, or when the integration diverges; truncated
+after `horizon` intervals.
 
 Faults and the plant's own variation are drawn at reset and act on the true plant;
 `TaskParams.plant` stays the nominal one. Limits and costs are those of the true
@@ -25,10 +26,12 @@ from coolbound_envs import sensors
 from coolbound_envs.accounts import (
     TRIP_TEMP,
     accounts,
+    heat_charge,
     reward_of,
     without_readings,
 )
 from coolbound_envs.action_box import accepted, is_refused
+from coolbound_envs.energy import stored_heat
 from coolbound_envs.episode import TaskParams, TaskState, select_lanes
 from coolbound_envs.fault_effects import SensorFaults, faults_at
 from coolbound_envs.fault_schedule import draw_faults
@@ -63,6 +66,13 @@ def acting_disturbance(
     tables = disturbance_at(state.place, params.scenario, params.plant.it)
     acting = disturbed(tables, active, state.variation, params.plant.it)
     return acting, active.sensors
+
+
+def _stored(state: TaskState, params: TaskParams) -> jax.Array:
+    """Return the heat in the true plant [J]."""
+    # Constants of each lane, (B,), meet arrays of halls and zones, batch last.
+    with jax.numpy_rank_promotion("allow"):
+        return stored_heat(state.plant, true_plant(state, params))
 
 
 def _elapsed(state: TaskState) -> jax.Array:
@@ -184,6 +194,7 @@ class CoolingTask:
             variation=variation,
             steps=jnp.full(shape, BEFORE, jnp.int32),
             refused=jnp.zeros(shape, jnp.int32),
+            stored=jnp.zeros(shape, jnp.float32),
         )
         return self._settle(key, state, params)
 
@@ -210,6 +221,7 @@ class CoolingTask:
                 state.readings, age=jnp.zeros_like(state.readings.age)
             ),
             steps=jnp.zeros_like(state.steps),
+            stored=_stored(state, params),
         )
         clock = place.time.astype(jnp.float32)
         return sensors.observe(state.readings, state.applied, clock), state
@@ -231,7 +243,9 @@ class CoolingTask:
             `info`: `costs` (..., 4), `limits` (..., 21) in each limit's unit,
             `power` by consumer [W], `work` [W], `water` of the towers by what
             becomes of it [kg/s], `summary`, `disturbance`, `final_observation`,
-            `action_refused`, and `diverged`.
+            `action_refused`, `diverged`, and `heat_charge`, the part of the reward
+            that is due at the horizon for heat left behind [1]: a learner that
+            values the final observation adds it back.
 
             Where `diverged`, the lane is terminated, its observation is NaN and
             MISSING, limits, powers, water and summary are NaN, reward and costs
@@ -256,9 +270,11 @@ class CoolingTask:
             "action_refused": refused,
             "diverged": diverged,
         }
-        reward = reward_of(summary, disturbance, is_tripped, diverged)
         terminated = diverged | is_tripped
         truncated = (state.steps >= params.horizon) & ~terminated
+        charge = heat_charge(_stored(state, params), state.stored, truncated)
+        info["heat_charge"] = charge
+        reward = reward_of(summary, disturbance, is_tripped, diverged) - charge
         return observation, state, reward, terminated, truncated, info
 
     def select(self, ended: jax.Array, fresh: TaskState, kept: TaskState) -> TaskState:

@@ -55,6 +55,7 @@ class TaskState:
         variation: What its plant has, over the nominal one.
         steps: Intervals since the episode began; negative before it. [1]
         refused: Actions refused since then. [1]
+        stored: Heat in the plant when the episode began. [J]
     """
 
     plant: PlantState
@@ -66,6 +67,7 @@ class TaskState:
     variation: Variation
     steps: jax.Array
     refused: jax.Array
+    stored: jax.Array
 
 
 def select_lanes(ended: jax.Array, fresh: TaskState, kept: TaskState) -> TaskState:

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from made_plants import CITIES, TASK, drill, places, start, step, task_params
+from made_plants import CITIES, NORMAL, TASK, drill, places, start, step, task_params
 
 from coolbound_envs.accounts import REWARD_POWER
 from coolbound_envs.cooling import HISTORY, CoolingTask
@@ -439,3 +439,31 @@ def test_water_is_what_evaporates_drifts_and_is_blown_down() -> None:
     assert np.sum(is_damp) > 20
     assert np.all((share[is_damp] > 0.3) & (share[is_damp] < 1.05))
     assert np.all(share < 2.0)
+
+
+def test_whoever_leaves_heat_behind_at_the_horizon_pays_for_it() -> None:
+    given = task_params("phoenix", horizon=3)
+    _, state = start(jax.random.key(5), places(2), given)
+    cool = NORMAL
+    coast = (*NORMAL[:7], 0.0, 0.0, 0.0)  # neither machines nor towers
+    charges, rewards = [], []
+    for number in range(3):
+        vector = jnp.asarray([cool, coast], jnp.float32)
+        _, state, reward, _, truncated, info = step(
+            jax.random.key(number), state, action_from_vector(vector), given
+        )
+        charges.append(np.asarray(info["heat_charge"]))
+        rewards.append(np.asarray(reward))
+        power = sum(np.asarray(p, np.float64) for p in info["power"].values())
+        bare = -(power - np.asarray(info["work"])) / REWARD_POWER
+        np.testing.assert_allclose(rewards[-1], bare - charges[-1], rtol=1e-5)
+    assert np.all(np.asarray(truncated))
+    assert np.all(np.asarray(charges[:2]) == 0.0)
+    # A quarter of an hour without cooling: the work of that time, a quarter of it
+    # as power, in one interval.
+    heat = float(np.asarray(info["work"])[1]) * 900.0
+    expected = 0.25 * heat / (300.0 * REWARD_POWER)
+    assert 0.5 * expected < charges[2][1] < 1.5 * expected
+    assert charges[2][0] < 0.3 * charges[2][1]
+    # It never pays to have coasted.
+    assert sum(r[1] for r in rewards) < sum(r[0] for r in rewards)
