@@ -5,6 +5,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 STAMP := .venv/.coolbound-setup
 UPGRADE ?=
+WORKERS ?= 2
 
 export PIP_CACHE_DIR := $(CURDIR)/.uv/pip
 export UV_CACHE_DIR := $(CURDIR)/.uv/cache
@@ -41,7 +42,7 @@ shadow: setup
 	$(BIN)/coolbound shadow
 
 test: setup
-	$(BIN)/pytest -m "not long"
+	$(BIN)/pytest -m "not long" -n $(WORKERS) --dist loadfile
 
 test-all: setup
 	$(BIN)/pytest
