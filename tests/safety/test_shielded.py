@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from made_plants import TASK, places, task_params
+from made_plants import TASK, places, start, task_params
 from seen_plants import LOWER, SPAN, model
 
 from coolbound_envs.cooling import CoolingTask
@@ -147,17 +147,12 @@ def test_a_shielded_task_is_reset_like_any_other() -> None:
 
 def test_a_proposal_that_is_no_number_is_refused_and_the_last_action_goes_on() -> None:
     given = params()
-    _, state = TASK_BEHIND.inner.start_at(
-        jax.random.key(0), places(2, len(CITIES)), given.task
-    )
-    seen = jax.jit(TASK_BEHIND.inner.step)(
-        jax.random.key(1), state, state.applied, given.task
-    )
-    before = ShieldedState(task=seen[1], observation=seen[0])
-    asked = seen[0].applied.at[1, 4].set(jnp.nan)
+    seen, state = start(jax.random.key(0), places(2, len(CITIES)), given.task)
+    before = ShieldedState(task=state, observation=seen)
+    asked = seen.applied.at[1, 4].set(jnp.nan)
     *_, info = jax.jit(TASK_BEHIND.step)(
         jax.random.key(2), before, action_from_vector(asked), given
     )
     assert np.asarray(info["action_refused"]).tolist() == [False, True]
     assert np.all(np.isfinite(np.asarray(info["correction"])))
-    np.testing.assert_array_equal(info["proposed"][1], seen[0].applied[1])
+    np.testing.assert_array_equal(info["proposed"][1], seen.applied[1])
