@@ -41,7 +41,8 @@ CHUNK: Final = 32
 
 _POPULATION = 48
 _GENERATIONS = 80
-"""Twice as many of both find 0.05 % less mechanical power. [1]"""
+"""Twice as many of both find up to 0.05 % less mechanical energy over a year of Chicago
+or Phoenix, and 7 % less in the worst hour. [1]"""
 
 _RATIO = (1.0, 1.3)
 """Airflow ratios that are tried. [1]"""

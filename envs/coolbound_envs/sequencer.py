@@ -128,7 +128,7 @@ def _apply_stage(
     is_chosen = has_started & ~is_protective
     second = jnp.where(is_chosen, state.start_age, state.start_age_second)
     is_moved = start + stop > 0.0
-    by_protection = start * is_protective.astype(start.dtype)
+    by_protection = start * is_protective.astype(start.dtype)[None]
     return dataclasses.replace(
         state,
         commanded=state.commanded + start - stop,

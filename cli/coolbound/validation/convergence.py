@@ -70,7 +70,7 @@ def compare_steps(
     coarse = _replayed(start, actions, acting, task.plant, SUBSTEPS)
     fine = _replayed(start, actions, acting, task.plant, FINE)
     gap = np.moveaxis(np.abs(coarse["inlet"] - fine["inlet"]), (1, 2), (-2, -1))
-    is_alike = ~_forked(coarse["machines"], fine["machines"])
+    is_alike = ~forked(coarse["machines"], fine["machines"])
     is_quiet = np.minimum(coarse["age"], fine["age"]) > QUIET
     energy = {
         name: 100.0 * float(np.sum(coarse[name]) / np.sum(fine[name]) - 1.0)
@@ -87,7 +87,7 @@ def compare_steps(
     )
 
 
-def _forked(coarse: np.ndarray, fine: np.ndarray) -> np.ndarray:
+def forked(coarse: np.ndarray, fine: np.ndarray) -> np.ndarray:
     """Return True where machines differ or did within `FORK` intervals, (T, places)."""
     differs = coarse != fine
     last = np.where(differs, np.arange(len(differs))[:, None], -FORK)

@@ -101,7 +101,15 @@ def chiller_figure(found: Sequence[ChillerComparison]) -> bytes:
         left.plot(load, first.record[is_shown][order], ".", color=colour, markersize=4)
         ours = first.ours[is_shown][order]
         left.plot(load, ours, color=colour, linewidth=1, label=f"{temp:.0f} degC")
-    left.legend(frameon=False, fontsize=7, title="condenser water in", title_fontsize=7)
+    left.set_ylim(top=1.22 * float(np.max(first.record)))
+    left.legend(
+        frameon=False,
+        fontsize=7,
+        title="condenser water in",
+        title_fontsize=7,
+        ncols=3,
+        loc="upper left",
+    )
     title = f"COP at {warm:.1f} degC leaving: record (dots), fit"
     _label(left, title, "part load", "COP")
     for i, (machine, colour) in enumerate(zip(found, COLOURS, strict=False)):
@@ -185,7 +193,8 @@ _PARTS = ("chiller", "tower", "cw_pump", "chw_pump", "crah", "extra IT")
 def headroom_figure(found: Sequence[CityHeadroom]) -> bytes:
     """Return MLC by consumer of every case, one panel for each city."""
     figure, panels = _canvas(3.3, len(found))
-    most = max(c.mlc for city in found for c in {**city.running, **city.rest}.values())
+    shown = [c for x in found for part in (x.running, x.rest) for c in part.values()]
+    most = max(case.mlc for case in shown)
     for axes, city in zip(panels, found, strict=True):
         cases = {
             **{f"{name}, running": case for name, case in city.running.items()},

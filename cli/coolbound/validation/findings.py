@@ -103,7 +103,7 @@ def _convergence(evidence: Evidence) -> list[Finding]:
         ),
         Finding(
             "the same: facility and mechanical energy",
-            f"{abs(found.facility):.4f} % and {abs(found.cooling):.3f} %",
+            f"{abs(found.facility):.2g} % and {abs(found.cooling):.2g} %",
             f"{convergence.POWER_BOUND:g} %",
             judged(energy <= convergence.POWER_BOUND, whole),
         ),

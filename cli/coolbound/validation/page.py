@@ -156,6 +156,7 @@ def _headroom(evidence: Evidence) -> dict[str, Any]:
         "unsolved": sum(c.unsolved for x in cities for c in x.optimum.values()),
         "known": known,
         "differences": difference_table(cities),
+        "off": max((head.size_error(city) or 0.0 for city in cities), default=0.0),
         "gap": gaps(known) if known else None,
     }
 

@@ -42,7 +42,7 @@ def run(options: Namespace) -> Answer:
     facts = machine_facts() | {"seconds": time.perf_counter() - begun}
     command = _command(options)
     page = render(evidence, facts, command)
-    files = _write(options.out, page, _drawn(evidence))
+    files = _write(options.out, page, drawn_figures(evidence))
     rows = findings(evidence)
     return Answer(
         _data(site, evidence, rows, facts, command, files), _text(rows, files)
@@ -83,7 +83,7 @@ def _command(options: Namespace) -> str:
     return " ".join(words)
 
 
-def _drawn(evidence: Evidence) -> dict[str, bytes]:
+def drawn_figures(evidence: Evidence) -> dict[str, bytes]:
     """Return the figures by name; that of EnergyPlus only where it ran."""
     shown = [c for c in evidence.headroom if c.city in ("phoenix", "chicago")]
     drawn = {
