@@ -447,6 +447,7 @@ def test_whoever_leaves_heat_behind_at_the_horizon_pays_for_it() -> None:
     cool = NORMAL
     coast = (*NORMAL[:7], 0.0, 0.0, 0.0)  # neither machines nor towers
     charges, rewards = [], []
+    truncated, info = jnp.zeros(2, bool), {}
     for number in range(3):
         vector = jnp.asarray([cool, coast], jnp.float32)
         _, state, reward, _, truncated, info = step(
