@@ -115,22 +115,22 @@ class OneStale(Stale):
 
 
 class Leaking(Sound):
-    """Starts a little warmer once any episode has been cut off."""
+    """Starts a little damper once any episode has been cut off."""
 
     def __init__(self) -> None:
-        self.warmer = 0.0
+        self.damper = 0.0
 
     def reset_batch(self, key: Any, params: Any, shape: tuple[int]) -> tuple[Any, Any]:
         seen, state = _reset(key, params, shape)
         plant = state.plant
-        basin = plant.basin_temp + jnp.float32(self.warmer)
-        plant = dataclasses.replace(plant, basin_temp=basin)
+        damper = plant.room_dew_point + jnp.float32(self.damper)
+        plant = dataclasses.replace(plant, room_dew_point=damper)
         return seen, dataclasses.replace(state, plant=plant)
 
     def step(self, key: Any, state: Any, action: Action, params: Any) -> Returned:
         returned = _step(key, state, action, params)
         if bool(jnp.any(returned[4])):
-            self.warmer = 0.01
+            self.damper = 0.01
         return returned
 
 
@@ -214,6 +214,10 @@ def rounded_reward(returned: Returned, *_: Any) -> Returned:
 def free_trips(returned: Returned, *_: Any) -> Returned:
     price = 1.0e5 * returned[3].astype(jnp.float32)
     return earning(returned, jnp.minimum(returned[2] + price, 0.0))
+
+
+def uncharged(returned: Returned, *_: Any) -> Returned:
+    return earning(returned, returned[2] + returned[5]["heat_charge"])
 
 
 def batch_reward(returned: Returned, *_: Any) -> Returned:

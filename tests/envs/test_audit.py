@@ -38,6 +38,7 @@ from broken_environments import (
     silent_limit,
     stepped_costs,
     swapped_halls,
+    uncharged,
 )
 from made_plants import site, task_params
 
@@ -154,6 +155,7 @@ BROKEN: dict[str, tuple[Callable[[], BatchedEnvironment], set[str]]] = {
         lambda: Spoilt(rounded_reward),
         {"reward", "random_episodes"},
     ),
+    "heat left behind for nothing": (lambda: Spoilt(uncharged), {"reward"}),
     "trips for free": (
         lambda: Spoilt(free_trips),
         {"reward", "trip_price", "random_episodes"},
@@ -163,14 +165,16 @@ BROKEN: dict[str, tuple[Callable[[], BatchedEnvironment], set[str]]] = {
     "key not used": (Deaf, {"determinism"}),
     "reward depends on the batch": (lambda: Spoilt(batch_reward), {"batch_size"}),
     "noise depends on the batch": (lambda: Spoilt(batch_noise), {"batch_noise"}),
-    "hidden auto-reset": (AutoReset, {"ends"}),
+    # The charge for heat is that of a plant that is gone.
+    "hidden auto-reset": (AutoReset, {"ends", "reward"}),
     "truncated called terminated": (lambda: Spoilt(one_word_for_both), {"ends"}),
     "silent time-out": (lambda: Spoilt(silent_limit), {"ends"}),
     "wrong final observation": (lambda: Spoilt(other_final), {"ends"}),
     "capped costs": (lambda: Spoilt(capped_costs), {"costs"}),
     "no costs": (lambda: Spoilt(no_costs), {"costs", "degenerate_policies"}),
     "costs with a step": (lambda: Spoilt(stepped_costs), {"costs"}),
-    "energy leak": (lambda: Spoilt(heat_loss), {"energy"}),
+    # The charge for heat is that of a plant that was warmer.
+    "energy leak": (lambda: Spoilt(heat_loss), {"energy", "reward"}),
     "age always zero": (lambda: Spoilt(always_young), {"reading_age"}),
     "quality always good": (lambda: Spoilt(always_good), {"reading_age"}),
     "set-points shown late": (

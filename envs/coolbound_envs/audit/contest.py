@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from coolbound_envs.audit.closure import stored
 from coolbound_envs.audit.degenerate import POLICIES, Moment
+from coolbound_envs.audit.ends import is_too_hot
 from coolbound_envs.audit.lab import (
     LOWER,
     UPPER,
@@ -20,7 +22,12 @@ from coolbound_envs.audit.lab import (
     take_lanes,
 )
 from coolbound_envs.audit.places import placed
-from coolbound_envs.audit.records import task_params, task_state
+from coolbound_envs.audit.records import (
+    adjusted,
+    task_params,
+    task_state,
+    with_task,
+)
 from coolbound_envs.cooling import true_plant
 from coolbound_envs.limit_table import TOLERANCE
 from coolbound_envs.types import action_to_vector
@@ -34,7 +41,8 @@ class Run:
     """Sums over the steps that each lane ran, (lanes, ...). Static.
 
     Attributes:
-        reward: Earned. [1]
+        reward: Earned, less what the environment charged at the horizon. [1]
+        charge: What it charged there for heat left behind. [1]
         costs: Of each group, (lanes, groups). [1]
         power: Above the IT work. [W]
         violated: Steps with each limit violated, (lanes, 21). [1]
@@ -46,6 +54,7 @@ class Run:
     """
 
     reward: np.ndarray
+    charge: np.ndarray
     costs: np.ndarray
     power: np.ndarray
     violated: np.ndarray
@@ -97,7 +106,21 @@ def _start(lab: Lab, field: Field) -> tuple[Any, Any]:
     begin = (place * hours // field.places) * 3600
     state = placed(state, begin, place % cities)
     step = _settle(lab, state)
-    return step.observation, step.state
+    return step.observation, _begun(lab, step.state)
+
+
+def _begun(lab: Lab, state: Any) -> Any:
+    """Return the state as that of an episode that begins now."""
+    task = task_state(state)
+    heat = jnp.asarray(_stored(lab, state), jnp.float32)
+    begun = dataclasses.replace(task, steps=jnp.zeros_like(task.steps), stored=heat)
+    return with_task(state, begun)
+
+
+def _stored(lab: Lab, state: Any) -> np.ndarray:
+    """Return the heat in every plant, float64, (lanes,) [J]."""
+    constants = host(true_plant(task_state(state), task_params(lab.noisy)))
+    return stored(host(task_state(state).plant), constants)
 
 
 def _settle(lab: Lab, state: Any) -> Step:
@@ -125,7 +148,7 @@ def _actions(
             last=moment.last[rows],
             reference=asked[leader][rows],
         )
-        actions[rows] = POLICIES[name][0](own)
+        actions[rows] = POLICIES[name].act(own)
     return np.clip(actions, LOWER, UPPER)
 
 
@@ -137,6 +160,7 @@ def play(lab: Lab, field: Field) -> Run:
     memories = {name: each.init((field.lanes,)) for name, each in references.items()}
     first = np.asarray(observation.applied)
     rng, steps = np.random.default_rng(lab.seed + 71), lab.sizes.score_steps
+    params = adjusted(lab.noisy, horizon=jnp.asarray(steps, jnp.int32))
     rows, alive = [], np.ones(field.lanes, bool)
     for number in range(steps):
         asked, key = {}, jax.random.key(lab.seed + number)
@@ -146,14 +170,14 @@ def play(lab: Lab, field: Field) -> Run:
         last = np.asarray(observation.applied)
         moment = Moment(number, steps - number, first, last, last, rng)
         actions = _actions(field, asked, moment)
-        step = lab.step(lab.noisy, state, actions, 1000 + number)
+        step = lab.step(params, state, actions, 1000 + number)
         rows.append(_row(step, alive))
-        alive = alive & ~np.asarray(step.terminated).astype(bool)
+        # What has not tripped ran to its end, whatever the environment calls that.
+        alive = alive & ~(np.asarray(step.terminated).astype(bool) & is_too_hot(step))
         observation, state = step.observation, step.state
     totals = [np.sum(column, axis=0) for column in zip(*rows, strict=True)]
     hottest = np.max([row[-1] for row in rows], axis=0)
-    constants = host(true_plant(task_state(state), task_params(lab.noisy)))
-    heat = stored(host(task_state(state).plant), constants)
+    heat = _stored(lab, state)
     return Run(*totals[:-1], hottest=hottest, tripped=~alive, heat=heat)
 
 
@@ -167,8 +191,10 @@ def _row(step: Step, alive: np.ndarray) -> tuple[np.ndarray, ...]:
         mask = alive.reshape(alive.shape + (1,) * (values.ndim - 1))
         return np.where(mask, np.asarray(values, np.float64), 0.0)
 
+    charge = step.info.get("heat_charge", jnp.zeros_like(step.reward))
     return (
         counted(np.asarray(step.reward)),
+        counted(np.asarray(charge)),
         counted(np.asarray(step.info["costs"])),
         counted(power - np.asarray(step.info["work"])),
         counted(violated),

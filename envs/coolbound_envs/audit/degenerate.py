@@ -111,26 +111,42 @@ def _by_turns(moment: Moment) -> np.ndarray:
     return actions
 
 
-POLICIES: Final[Mapping[str, tuple[Act, str]]] = {
-    "all off": (OFF, "everything at its least, no machine, no tower"),
-    "fans at minimum": (_fixed(crah_fan_speed=0.3), "halls get too little air"),
-    "air starved": (
+@dataclasses.dataclass(frozen=True)
+class Cheat:
+    """One degenerate policy. Static.
+
+    Attributes:
+        act: What it does.
+        what: The same in words.
+        imitates: True where it is the first reference operator but for its cheat:
+            then it must not score better than that one.
+    """
+
+    act: Act
+    what: str
+    imitates: bool = False
+
+
+POLICIES: Final[Mapping[str, Cheat]] = {
+    "all off": Cheat(OFF, "everything at its least, no machine, no tower"),
+    "fans at minimum": Cheat(_fixed(crah_fan_speed=0.3), "halls get too little air"),
+    "air starved": Cheat(
         _fixed(crah_fan_speed=0.5, supply_air_setpoint=16.0),
         "little air, but cold",
     ),
-    "tower off": (_fixed(tower_fan_speed=0.0), "no tower fan"),
-    "machines off": (_fixed(chiller_demand=0.0), "no chiller, no free cooling"),
-    "pumps at minimum": (
+    "tower off": Cheat(_fixed(tower_fan_speed=0.0), "no tower fan"),
+    "machines off": Cheat(_fixed(chiller_demand=0.0), "no chiller, no free cooling"),
+    "pumps at minimum": Cheat(
         _fixed(cw_pump_speed=0.4, chw_pressure_setpoint=34.5),
         "as little water as there is",
     ),
-    "lower bounds": (_at(LOWER), "every channel at its lower bound"),
-    "upper bounds": (_at(UPPER), "every channel at its upper bound"),
-    "warmest": (
+    "lower bounds": Cheat(_at(LOWER), "every channel at its lower bound"),
+    "upper bounds": Cheat(_at(UPPER), "every channel at its upper bound"),
+    "warmest": Cheat(
         _fixed(supply_air_setpoint=25.0, chw_supply_setpoint=18.0),
         "the warmest air and water",
     ),
-    "warm and slow": (
+    "warm and slow": Cheat(
         _fixed(
             supply_air_setpoint=25.0,
             chw_supply_setpoint=18.0,
@@ -140,7 +156,7 @@ POLICIES: Final[Mapping[str, tuple[Act, str]]] = {
         ),
         "the warmest, with as little air and water as does not trip at once",
     ),
-    "coldest": (
+    "coldest": Cheat(
         _fixed(
             supply_air_setpoint=16.0,
             chw_supply_setpoint=7.0,
@@ -150,17 +166,19 @@ POLICIES: Final[Mapping[str, tuple[Act, str]]] = {
         ),
         "freeze everything",
     ),
-    "cycling": (_cycling, "all machines asked on and off at every step"),
-    "random": (_random, "anything in the box, drawn anew at every step"),
-    "wandering": (_wandering, "a random walk within the ramps"),
-    "hold": (lambda moment: moment.first, "the first action for ever"),
-    "coast": (
+    "cycling": Cheat(_cycling, "all machines asked on and off at every step"),
+    "random": Cheat(_random, "anything in the box, drawn anew at every step"),
+    "wandering": Cheat(_wandering, "a random walk within the ramps"),
+    "hold": Cheat(lambda moment: moment.first, "the first action for ever"),
+    "coast": Cheat(
         _coasting,
         "the reference operator, but no cooling in the last quarter of an hour",
+        imitates=True,
     ),
-    "cool by turns": (
+    "cool by turns": Cheat(
         _by_turns,
         "an hour of the reference operator, an hour without machines",
+        imitates=True,
     ),
 }
-"""Each policy by name, with what it does."""
+"""The degenerate policies by name."""

@@ -141,14 +141,14 @@ def replayed(lab: Lab, log: LoggedRun) -> tuple[np.ndarray, np.ndarray]:
     pieces = min(lab.sizes.lanes, max(1, (steps - WARM_STEPS) // WARM_STEPS))
     length = -(-(steps - WARM_STEPS) // pieces)
     begin = np.minimum(np.arange(lab.sizes.lanes), pieces - 1) * length
-    params = adjusted(
-        lab.noisy, scenario=_widened(log.scenario, task_params(lab.noisy).scenario)
-    )
-    _, state = lab.reset(params, 91)
     place = log.place
-    start = int(place.time[0]) + begin * int(CONTROL_INTERVAL)
-    rows = (int(place.city[0]), int(place.trace[0]), int(place.load_offset[0]))
-    state = placed(state, start, *rows)
+    clock, offset = int(place.time[0]), int(place.load_offset[0])
+    last = (clock + offset) // int(CONTROL_INTERVAL) + steps + length
+    like = task_params(lab.noisy).scenario
+    params = adjusted(lab.noisy, scenario=_resized(log.scenario, like, last))
+    _, state = lab.reset(params, 91)
+    start = clock + begin * int(CONTROL_INTERVAL)
+    state = placed(state, start, int(place.city[0]), int(place.trace[0]), offset)
     values = []
     for number in range(WARM_STEPS + length):
         rows = np.minimum(begin + number, len(log.applied) - 1)
@@ -161,19 +161,22 @@ def replayed(lab: Lab, log: LoggedRun) -> tuple[np.ndarray, np.ndarray]:
     return kept[numbers < steps], numbers[numbers < steps]
 
 
-def _widened(scenario: Scenario, like: Scenario) -> Scenario:
-    """Return a scenario with tables as large as another's, where they are smaller.
+def _resized(scenario: Scenario, like: Scenario, load_steps: int) -> Scenario:
+    """Return a scenario with tables as large as another's, where that loses nothing.
 
-    So that nothing is compiled again; what is added lies beyond its lengths.
+    So that nothing is compiled again. What is added lies beyond its lengths, and
+    what is left out of the load lies beyond the steps that are used.
     """
 
-    def widen(table: jax.Array, as_table: jax.Array) -> jax.Array:
-        missing = [
-            max(b - a, 0) for a, b in zip(table.shape, as_table.shape, strict=True)
-        ]
-        return jnp.pad(table, [(0, n) for n in missing], mode="edge")
+    def resize(table: jax.Array, as_table: jax.Array) -> jax.Array:
+        sizes = zip(table.shape, as_table.shape, strict=True)
+        return jnp.pad(table, [(0, max(b - a, 0)) for a, b in sizes], mode="edge")
 
-    return jax.tree.map(widen, scenario, like)
+    wide = jax.tree.map(resize, scenario, like)
+    width = like.utilisation.shape[1]
+    if load_steps > width:
+        return wide
+    return dataclasses.replace(wide, utilisation=wide.utilisation[:, :width])
 
 
 def check_distribution(lab: Lab) -> Check:

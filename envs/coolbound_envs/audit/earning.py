@@ -1,4 +1,4 @@
-"""Are reward and costs what they say, to the last digit and without a ceiling?"""
+"""Is reward what the meters say, to the last digit and without a ceiling?"""
 
 import dataclasses
 from collections.abc import Iterator
@@ -7,12 +7,19 @@ from typing import Any, Final
 import jax.numpy as jnp
 import numpy as np
 
-from coolbound_envs.accounts import REWARD_POWER, TRIP_PRICE
+from coolbound_envs.accounts import HEAT_PRICE, REWARD_POWER, TRIP_PRICE
+from coolbound_envs.audit.closure import stored
 from coolbound_envs.audit.ends import heated, is_too_hot
-from coolbound_envs.audit.lab import Lab, Step, normal_actions, wander
-from coolbound_envs.audit.records import Check, adjusted, failed, judged, task_params
+from coolbound_envs.audit.lab import Lab, Step, host, normal_actions, wander
+from coolbound_envs.audit.records import (
+    Check,
+    adjusted,
+    failed,
+    judged,
+    task_params,
+    task_state,
+)
 from coolbound_envs.interval import CONTROL_INTERVAL
-from coolbound_envs.limit_table import GROUPS, IDLE, LIMIT_NAMES, LIMITS
 from coolbound_envs.spec import CHANNEL_NAMES
 from coolbound_envs.tasks import TASKS
 
@@ -25,35 +32,16 @@ HEATED_STEP: Final = 9
 REWARD_BOUND: Final = 1e-6
 """Of facility power: what float32 rounds in a sum of a few consumers. [1]"""
 
+WARMING_STEPS: Final = 6
+"""Control steps to the horizon at which the charge for heat is recomputed. [1]"""
+
 SCALES: Final = (1.0, 0.05, 20.0)
 """Fans and pumps are sized by these, so that a ceiling would show. [1]"""
 
 LONGEST: Final = 288 * max(task.days for task in TASKS.values())
 """Control steps of the longest reference task. [1]"""
 
-COST_BOUND: Final = 1e-5
-"""Relative: what float32 rounds in a sum of a few limits. [1]"""
-
 MACHINES: Final = CHANNEL_NAMES.index("chiller_demand")
-
-REACH: Final = 1000.0
-"""Largest violation that costs are probed at, over the limit's scale. [1]"""
-
-# field of the limits' numbers: limit that it moves, change of h per unit of it
-KNOBS: Final[dict[str, tuple[str, float]]] = {
-    "inlet_max": ("CA_T_MAX", -1.0),
-    "inlet_min": ("CA_T_MIN", 1.0),
-    "inlet_change": ("CA_ROC", -1.0),
-    "airflow_ratio": ("AIRFLOW_RATIO", 1.0),
-    "flow_change": ("CHW_FLOW_ROC", -1.0),
-    "pressure_min": ("CHW_DP_MIN", 1.0),
-    "tower_water_min": ("ECWT_MIN", 1.0),
-    "cw_entering_max": ("ECWT_CWRT_MAX", -1.0),
-    "lift_min": ("LIFT_MIN", 1.0),
-    "surge_base": ("SURGE_LINE", -1.0),
-    "part_load_min": ("CAPACITY_N1_POWER", 1.0),
-    "machine_timer": ("SHORT_CYCLE_MODE", 1.0 / 60.0),
-}
 
 
 def expected_reward(step: Step) -> np.ndarray:
@@ -102,26 +90,71 @@ def _reward_run(lab: Lab, scale: float) -> Iterator[Step]:
         yield step
 
 
+def expected_charge(now: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """Return what heat left behind costs at the horizon, float64, (lanes,) [1].
+
+    Args:
+        now: Heat in each plant. [J]
+        first: The same when its episode began. [J]
+    """
+    return HEAT_PRICE * np.maximum(now - first, 0.0) / (CONTROL_INTERVAL * REWARD_POWER)
+
+
+def _errors(step: Step, wanted: np.ndarray, reach: float = 0.0) -> np.ndarray:
+    """Return how far rewards are from what is wanted, over facility power.
+
+    Args:
+        step: What came back.
+        wanted: Reward that is called for, (lanes,). [1]
+        reach: Size of other numbers that float32 had to add up. [1]
+    """
+    reward = np.asarray(step.reward, np.float64)
+    size = np.maximum(metered(step) / REWARD_POWER, np.abs(wanted)) + reach
+    sound = ~np.asarray(step.info.get("diverged", np.zeros(reward.shape, bool)))
+    error = np.abs(reward - wanted) / size
+    return np.where(np.isfinite(error), error, np.inf)[sound]
+
+
+def _at_the_horizon(lab: Lab) -> tuple[float, float]:
+    """Return the largest error of a reward at the horizon, and the mean charge [1].
+
+    Half of the plants have stopped cooling shortly before.
+    """
+    params = adjusted(lab.quiet, horizon=jnp.asarray(WARMING_STEPS, jnp.int32))
+    constants = task_params(params).plant
+    _, state = lab.reset(params, 34)
+    first = stored(host(task_state(state).plant), constants)
+    actions = normal_actions(lab.sizes.lanes)
+    actions[::2, MACHINES] = 0.0
+    step = lab.step(params, state, actions, 0)
+    for number in range(1, WARMING_STEPS):
+        step = lab.step(params, step.state, actions, number)
+    now = stored(host(task_state(step.state).plant), constants)
+    charge = expected_charge(now, first)
+    if "heat_charge" not in step.info:
+        charge = np.zeros_like(charge)
+    reach = float(np.max(expected_charge(now, np.zeros_like(now))))
+    error = _errors(step, expected_reward(step) - charge, reach)
+    return float(np.max(error)), float(np.mean(charge))
+
+
 def check_reward(lab: Lab) -> Check:
     """Recompute every reward in float64 from the metered powers and the IT work."""
-    errors, powers, rewards = [], [], []
+    errors, powers = [], []
     for scale in SCALES:
         for step in _reward_run(lab, scale):
-            reward, wanted = np.asarray(step.reward, np.float64), expected_reward(step)
-            size = np.maximum(metered(step) / REWARD_POWER, np.abs(wanted))
-            sound = ~np.asarray(step.info.get("diverged", np.zeros(reward.shape, bool)))
-            error = np.abs(reward - wanted) / size
-            errors.append(np.where(np.isfinite(error), error, np.inf)[sound])
-            powers.append((metered(step) - np.asarray(step.info["work"]))[sound])
-            rewards.append(reward[sound])
-    worst = float(max(np.max(error) for error in errors))
-    power, reward = np.concatenate(powers), np.concatenate(rewards)
+            errors.append(np.max(_errors(step, expected_reward(step))))
+            power = metered(step) - np.asarray(step.info["work"], np.float64)
+            powers.append(power[np.isfinite(power)])
+    last, charge = _at_the_horizon(lab)
+    worst, power = float(max(*errors, last)), np.concatenate(powers)
     sentence = (
-        f"{reward.size:,} rewards at {power.min() / 1e3:,.0f} to "
-        f"{power.max() / 1e3:,.0f} kW above the IT work, some with a trip, differ from "
+        f"{power.size:,} rewards at {power.min() / 1e3:,.0f} to "
+        f"{power.max() / 1e3:,.0f} kW above the IT work, some with a trip, and those "
+        f"at a horizon, with {charge:.0f} charged for heat left behind, differ from "
         f"a float64 sum of the meters by at most {worst:.1e} of facility power."
     )
-    details = {"lowest_reward": reward.min(), "highest_reward": reward.max()}
+    details = {"at_horizon": last, "mean_charge": charge}
     return judged("reward", worst, REWARD_BOUND, "1", sentence, details)
 
 
@@ -146,114 +179,3 @@ def check_trip_price(lab: Lab) -> Check:
     )
     share = LONGEST * lost / max(price, 1e-9)
     return judged("trip_price", share, 1.0, "trips", sentence, {"price": price})
-
-
-def expected_costs(values: np.ndarray) -> np.ndarray:
-    """Return the cost of each group, float64, (lanes, groups), from h (lanes, 21)."""
-    columns = []
-    for group in GROUPS:
-        rows = [
-            np.maximum(values[:, i].astype(np.float64) + limit.near, 0.0) / limit.scale
-            for i, limit in enumerate(LIMITS)
-            if limit.group == group
-        ]
-        columns.append(np.sum(rows, axis=0))
-    return np.stack(columns, axis=-1)
-
-
-def check_costs(lab: Lab) -> Check:
-    """Move each limit through the plants' values and watch the cost of its group."""
-    # A machine has started half an hour ago: one that stops now was not idle.
-    states = {machines: _settled(lab, machines) for machines in (2.0, 3.0)}
-    found = {}
-    for field, (limit, _) in KNOBS.items():
-        before = 3.0 if limit == "SHORT_CYCLE_MODE" else 2.0
-        found[limit] = _probe(lab, states[before], field)
-    unreached = [name for name, row in found.items() if row["reach"] <= 0.0]
-    uneven = [n for n, row in found.items() if row["falls"] > 0 or row["jumps"] > 0]
-    worst = max(row["error"] for row in found.values())
-    sentence = (
-        f"Costs of {len(found)} limits, driven to violations of about {REACH:,.0f} "
-        f"times their scale, differ from their definition by at most {worst:.1e}; "
-        + (
-            f"not steadily rising: {', '.join(uneven)}"
-            if uneven
-            else "all rise steadily"
-        )
-        + (f"; could not be driven: {', '.join(unreached)}" if unreached else "")
-        + "."
-    )
-    is_sound = not uneven and not unreached
-    return judged("costs", worst, COST_BOUND, "1", sentence, found, is_sound)
-
-
-def _settled(lab: Lab, machines: float) -> Any:
-    """Return plants that have run for half an hour with so many machines asked for."""
-    _, state = lab.reset(lab.quiet, 32)
-    actions = normal_actions(lab.sizes.lanes)
-    actions[:, MACHINES] = machines
-    for number in range(6):
-        state = lab.step(lab.quiet, state, actions, number).state
-    return state
-
-
-def _probe(lab: Lab, state: Any, field: str) -> dict[str, float]:
-    """Return how the cost of one limit answers its number.
-
-    `error` is relative to the definition, `falls` and `jumps` count pairs of
-    neighbouring violations whose cost does not rise, or rises too far at once.
-    """
-    name, slope = KNOBS[field]
-    row, spec = LIMIT_NAMES.index(name), LIMITS[LIMIT_NAMES.index(name)]
-    actions = normal_actions(lab.sizes.lanes)
-    first = lab.step(lab.quiet, state, actions, 50)
-    h = np.asarray(first.info["limits"], np.float64)[:, row]
-    if np.median(h) <= IDLE:
-        return {"reach": 0.0, "error": 0.0, "falls": 0, "jumps": 0}
-    base = float(getattr(task_params(lab.quiet).limits, field))
-    swept = []
-    for distance in _distances(lab.sizes.sweep, spec.near, spec.scale):
-        number = base + (distance - float(np.median(h))) / slope
-        params = _with_limit(lab.quiet, field, number)
-        step = lab.step(params, state, actions, 50)
-        swept.append(_costs_of(step, row, GROUPS.index(spec.group)))
-    return _steadiness(np.asarray(swept), spec.near, spec.scale)
-
-
-def _distances(count: int, near: float, scale: float) -> np.ndarray:
-    """Return violations from well inside a limit to far beyond it."""
-    inside = [-2.0 * near - scale, -near, -0.5 * near, 0.0]
-    beyond = np.geomspace(1e-2, REACH, max(count - len(inside), 3)) * scale
-    return np.concatenate([inside, beyond])
-
-
-def _with_limit(params: Any, field: str, number: float) -> Any:
-    limits = task_params(params).limits
-    changed = dataclasses.replace(limits, **{field: jnp.asarray(number, jnp.float32)})
-    return adjusted(params, limits=changed)
-
-
-def _costs_of(step: Step, row: int, group: int) -> np.ndarray:
-    """Return violation, cost and cost by definition of every lane, (3, lanes)."""
-    values = np.asarray(step.info["limits"])
-    cost = np.asarray(step.info["costs"], np.float64)[:, group]
-    return np.stack([values[:, row], cost, expected_costs(values)[:, group]])
-
-
-def _steadiness(swept: np.ndarray, near: float, scale: float) -> dict[str, float]:
-    """Return error, falls, jumps and reach of a sweep (values, 3, lanes)."""
-    h, cost, wanted = swept[:, 0], swept[:, 1], swept[:, 2]
-    error = np.abs(cost - wanted) / np.maximum(np.abs(wanted), 1.0)
-    error = np.where(np.isfinite(error), error, np.inf)
-    apart = np.diff(h, axis=0)
-    # What float32 cannot tell apart is no pair.
-    is_pair = (apart > 1e-5 * np.maximum(np.abs(h[1:]), 1.0)) & (h[1:] > -near)
-    rise = np.diff(cost, axis=0)
-    enough = 0.01 * np.minimum(apart, h[1:] + near) / scale
-    too_far = 2.0 * apart / scale + 1e-5 * np.maximum(np.abs(cost[1:]), 1.0)
-    return {
-        "error": float(error.max()),
-        "falls": int(np.sum(is_pair & ~(rise > 0.5 * enough))),
-        "jumps": int(np.sum(is_pair & ~(rise <= too_far))),
-        "reach": float(np.median(h[-1])),
-    }

@@ -109,7 +109,7 @@ class Sizes:
     places: int = 16
     score_steps: int = 288
     sweep: int = 24
-    log_steps: int = 8640
+    log_steps: int = 7776
 
 
 QUICK: Final = Sizes(

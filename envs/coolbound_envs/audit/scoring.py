@@ -35,9 +35,11 @@ class Score:
         is_reference: True for an operator that is compared with.
         what: What it does.
         score: Reward less priced costs and heat left, a step. [1]
-        reward: Earned a step, nothing after an end. [1]
+        reward: Earned a step, nothing after an end, less what the environment
+            charges at the horizon. [1]
         costs: Mean cost of each group, a step. [1]
-        heat_left: Price of the heat left in the plant, a step. [1]
+        heat_left: Price of the heat left in the plant beyond what the environment
+            charges for it, a step. [1]
         power: Facility power above the IT work while it ran. [kW]
         violated: Steps with a limit violated, of those it ran, share. [1]
         worst: Limit that it violated most.
@@ -79,6 +81,7 @@ def _score(lab: Lab, field: Field, run: Run, name: str, base: np.ndarray) -> Sco
     ran = np.maximum(run.steps[rows], 1.0)
     costs = run.costs[rows].mean(axis=0) / steps
     reward = float(run.reward[rows].mean() / steps)
+    charge = float(run.charge[rows].mean() / steps)
     # A plant that has tripped has paid for it; nobody asks what is left in it.
     left = np.where(run.tripped[rows], 0.0, run.heat[rows] - base)
     heat = left.mean() / HEAT_COP / (steps * CONTROL_INTERVAL) / REWARD_POWER
@@ -87,11 +90,12 @@ def _score(lab: Lab, field: Field, run: Run, name: str, base: np.ndarray) -> Sco
     return Score(
         name=name,
         is_reference=is_reference,
-        what="reference operator" if is_reference else POLICIES[name][1],
-        score=float(reward - COST_PRICE * costs.sum() - heat),
+        what="reference operator" if is_reference else POLICIES[name].what,
+        # Heat is priced once, and for all alike: the environment's charge is undone.
+        score=float(reward + charge - COST_PRICE * costs.sum() - heat),
         reward=reward,
         costs=dict(zip(GROUPS, costs.tolist(), strict=True)),
-        heat_left=float(heat),
+        heat_left=float(heat - charge),
         power=float((run.power[rows] / ran).mean() / 1e3),
         violated=float(run.hurt[rows].sum() / ran.sum()),
         worst=LIMIT_NAMES[int(np.argmax(violated))] if violated.any() else "none",
@@ -118,7 +122,8 @@ def check_degenerate(lab: Lab) -> Check:
     """Run absurd policies beside the reference operators; none may score.
 
     One that breaks limits must stay below every reference. One that keeps them as
-    well as a reference does is merely plain, and must stay below the best.
+    well as a reference does is merely plain, and must stay below the best. One
+    that imitates the first reference must not gain by its cheat.
     """
     if not lab.subject.references:
         reason = "there is no reference operator to compare with"
@@ -126,7 +131,8 @@ def check_degenerate(lab: Lab) -> Check:
     found = scores(lab)
     references = [score for score in found if score.is_reference]
     others = [score for score in found if not score.is_reference]
-    cheats = [score for score in others if score.score >= bar_of(score, references)]
+    leader = next(iter(lab.subject.references))
+    cheats = [s for s in others if s.score >= bar_of(s, references, leader)]
     lowest = references[-1]
     sentence = (
         f"{len(cheats)} of {len(others)} degenerate policies score as well as they "
@@ -147,13 +153,16 @@ def check_degenerate(lab: Lab) -> Check:
     return dataclasses.replace(check, passed=None, sentence=f"{NOT_JUDGED} {sentence}")
 
 
-def bar_of(policy: Score, references: Sequence[Score]) -> float:
+def bar_of(policy: Score, references: Sequence[Score], leader: str) -> float:
     """Return the score that a degenerate policy must stay below [1].
 
     Args:
         policy: The degenerate one.
         references: Best score first.
+        leader: The reference that some imitate.
     """
+    if POLICIES[policy.name].imitates:
+        return next(each.score for each in references if each.name == leader)
     kept = max(reference.violated for reference in references)
     is_plain = policy.trips == 0.0 and policy.violated <= kept
     return references[0].score if is_plain else references[-1].score
