@@ -12,7 +12,7 @@ from made_weather import CHICAGO, DALLAS, PHOENIX, Row, rows_of, write_csv
 from coolbound_envs.tables import InputError
 from coolbound_envs.weather import load_weather
 
-SHARED = Path("/work/shared/data/weather")
+SHARED = Path(__file__).parents[3] / "shared" / "data" / "weather"
 Change = Callable[[list[Row]], list[Row]]
 
 
