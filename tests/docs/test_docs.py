@@ -66,6 +66,13 @@ def test_every_command_of_the_documents_is_understood(page: str, line: str) -> N
     assert parse(words[1:]).verb == words[1], f"{page}: {line}"
 
 
+def test_every_test_that_a_page_names_exists() -> None:
+    tests = "\n".join(p.read_text("utf-8") for p in (ROOT / "tests").rglob("*.py"))
+    for path in PAGES:
+        for name in re.findall(r"::(test_\w+)", path.read_text(encoding="utf-8")):
+            assert f"def {name}(" in tests, f"{where(path)}: {name}"
+
+
 def test_the_point_map_of_the_guide_can_be_read() -> None:
     text = (ROOT / "docs" / "shadow.md").read_text(encoding="utf-8")
     [block] = re.findall(r"^```toml\n(.*?)^```", text, re.M | re.S)
