@@ -15,6 +15,7 @@ from coolbound.choices import (
     EVALUATED,
     OPERATORS,
     PART_LOADS,
+    PEERS,
     TRAINING_LOADS,
     TRAINING_WEATHER,
     UNSEEN_WEATHER,
@@ -28,6 +29,7 @@ VERBS = {
     "tasks": "score controllers on the reference tasks, from easy to hard",
     "audit": "put the simulated plant through its own quality gate",
     "validate": "measure the plant against what is known, and write the page",
+    "evidence": "put the safety layer before its opponents, and write the page",
     "bench": "measure speed: plant, projection, train or shadow",
     "chiller": "list chiller records, or refit one into a site's form",
 }
@@ -73,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
         _tasks,
         _audit,
         _validate,
+        _evidence,
         _bench,
         _chiller,
     )
@@ -270,6 +273,14 @@ def _validate(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _evidence(parser: argparse.ArgumentParser) -> None:
+    _out(parser, "runs/evidence")
+    _seed(parser)
+    parser.add_argument(
+        "--quick", action="store_true", help="try the machinery; proves nothing"
+    )
+
+
 def _bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", choices=BENCHES, help="what to measure")
     parser.add_argument(
@@ -280,8 +291,13 @@ def _bench(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--against",
-        choices=ENGINES[1:],
-        help="plant: measure this engine in the same run",
+        choices=(ENGINES[1], PEERS),
+        help="measure in the same run: energyplus with plant, peers with projection",
+    )
+    parser.add_argument(
+        "--decisions",
+        type=_whole(1, 10**6),
+        help="projection: decisions at control time",
     )
     _seed(parser)
 

@@ -25,6 +25,9 @@ BENCHES = ("plant", "projection", "train", "shadow")
 ENGINES = ("coolbound", "energyplus")
 """What can simulate the plant, the default first."""
 
+PEERS = "peers"
+"""Other solvers, which `bench projection` measures beside ours."""
+
 CHILLER_TASKS = ("list", "fit")
 
 PART_LOADS = ("available", "rated")

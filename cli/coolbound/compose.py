@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from coolbound.arguments import nearest
 from coolbound.choices import REFERENCE_POLICY, RULES, START_RULE
+from coolbound.console import complain
 from coolbound_controllers.g36 import G36
 from coolbound_controllers.legacy import Legacy
 from coolbound_controllers.operator_settings import parse_operator
@@ -17,10 +18,11 @@ from coolbound_controllers.start_rule import StartRule
 from coolbound_envs.episode import TaskParams
 from coolbound_envs.features import FEATURE_NAMES, feature_map
 from coolbound_envs.limit_numbers import parse_limits
+from coolbound_envs.limit_policy import parse_limit_policy
 from coolbound_envs.load import load_trace
 from coolbound_envs.scenario import make_scenario
 from coolbound_envs.sensors import SensorParams
-from coolbound_envs.site import Site
+from coolbound_envs.site import Site, load_site
 from coolbound_envs.tables import InputError
 from coolbound_envs.types import Controller
 from coolbound_envs.weather import load_weather
@@ -47,6 +49,25 @@ class Named:
     name: str
     controller: Controller
     is_shielded: bool
+
+
+def chosen_site(name: str) -> Site:
+    """Return the site of a command line; say which limits it switches off.
+
+    Raises:
+        InputError: The site, one of its limits or one of its margins is wrong.
+    """
+    site = load_site(name)
+    safety_model(site, parse_limits(site.root, site.feeder_power))
+    off = limits_off(site)
+    if off:
+        complain(f"site {site.name} switches off {', '.join(off)}")
+    return site
+
+
+def limits_off(site: Site) -> list[str]:
+    """Return the names of the limits that a site switches off."""
+    return list(parse_limit_policy(site.root).limits_off)
 
 
 def plant_task(site: Site, weather: Sequence[str], loads: Sequence[str]) -> TaskParams:

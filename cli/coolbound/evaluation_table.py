@@ -31,6 +31,9 @@ def evaluation_table(data: Mapping[str, Any]) -> str:
         f"All of {', '.join(data['weather'])}:",
         _table(data, data["baseline"]),
     ]
+    if data["limits_off"]:
+        off = ", ".join(data["limits_off"])
+        parts.insert(1, f"Switched off in the site file, not counted: {off}.")
     cities = data["cities"] if len(data["cities"]) > 1 else {}
     for name, city in cities.items():
         parts += [f"{name}:", _table(city, data["baseline"])]

@@ -1,10 +1,11 @@
 """`g36`: the essentials of ASHRAE Guideline 36-2021 for a chilled-water plant.
 
 Plant reference 3.2 (LBNL's implementation): trim and respond on pressure and
-chilled-water temperature (5.20.5.2), condenser-water reset by load and lift
-(5.20.12.2), staging on a part-load ratio that rises with lift, and an
-integrated waterside economizer. Requests come from the halls' valves and
-supply air. Thin: equal tower fans, no failsafe on pressure.
+chilled-water temperature (5.20.5.2, `g36_reset`), condenser-water reset by load and
+lift (5.20.12.2), staging on a part-load ratio that rises with lift, and a waterside
+economizer that is one change of mode. Requests come from the halls' valves and
+supply air; air and valves keep a reserve for the next step of the load (`g36_load`).
+Thin: equal tower fans, no failsafe on pressure.
 """
 
 import dataclasses
@@ -14,24 +15,44 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from coolbound_controllers.g36_load import (
+    LoadSteps,
+    fan_speed,
+    learn_steps,
+    no_steps,
+    possible_rise,
+)
+from coolbound_controllers.g36_plant import (
+    PlantReadings,
+    largest_lift,
+    read_plant,
+    tower_fan_speed,
+)
+from coolbound_controllers.g36_reset import (
+    in_force,
+    next_reset,
+    requests,
+    set_points,
+)
 from coolbound_controllers.operator_settings import (
     OperatorSettings,
     as_action,
-    cooling_load,
     full,
 )
 from coolbound_envs.types import Action, Key, Observation
 
 _INTERVAL = 300.0
-_TRIM = -0.02
-_RESPOND = 0.03
-_RESPOND_MAX = 0.07
-_IGNORED = 2.0
 _HOLD = 900.0
-_TOWER_GAIN = 0.015
 _FREE_APPROACH = 10.0
-_ENTERING_MAX = 30.5
-_PRESSURE_MIN, _PRESSURE_MAX = 34.5, 120.0
+_PRECOOL = 2.1
+"""Chilled water this far below its warmest set-point before the chillers stop. [K]"""
+
+_PRECOOL_NEAR = 0.5
+_PRECOOL_AIR = 0.5
+"""Supply air this far below its set-point meanwhile. [K]"""
+
+_PRECOOL_PRESSURE = 110.0
+"""Remote pressure at least, for valves that are about to meet warm water. [kPa]"""
 
 
 @struct.dataclass
@@ -45,6 +66,7 @@ class G36State:
         wants_more: How long one more was wanted. [s]
         wants_less: How long one less was wanted. [s]
         economizer_on: How long it has been on; negative while off. [s]
+        load: Steps of the IT load.
     """
 
     reset: jax.Array
@@ -53,31 +75,11 @@ class G36State:
     wants_more: jax.Array
     wants_less: jax.Array
     economizer_on: jax.Array
+    load: LoadSteps
 
 
 def _count_on(timer: jax.Array, condition: jax.Array) -> jax.Array:
     return jnp.where(condition, jnp.minimum(timer + _INTERVAL, 1e5), 0.0)
-
-
-@struct.dataclass
-class _Plant:
-    """What the sequences read, for one decision. Dynamic.
-
-    Attributes:
-        count: Machines running. [1]
-        starting: Machines on their way. [1]
-        chw_setpoint: Wanted chilled water. [degC]
-        supply: Measured chilled water. [degC]
-        load: Chilled-water load. [W]
-        lift: Condenser return minus chilled-water supply. [K]
-    """
-
-    count: jax.Array
-    starting: jax.Array
-    chw_setpoint: jax.Array
-    supply: jax.Array
-    load: jax.Array
-    lift: jax.Array
 
 
 @final
@@ -101,6 +103,7 @@ class G36:
             wants_more=zero,
             wants_less=zero,
             economizer_on=zero - 1e5,
+            load=no_steps(zero.shape, self.settings),
         )
 
     def act(
@@ -109,25 +112,28 @@ class G36:
         """Return the set-points that the sequences ask for."""
         del key
         state = self._reset(state, observation)
-        pressure, chw_setpoint = self._setpoints(state.reset)
-        plant = self._measure(observation, chw_setpoint)
+        pressure, water = set_points(state.reset, self.settings)
+        plant = read_plant(observation, water)
         wants_free, state = self._economize(state, plant, observation)
         demand, state = self._stage(state, plant, wants_free, observation)
-        keeps = (wants_free > 0.5) | (plant.count < 1.5)
-        is_open = observation.read("economizer_running") > 0.5
-        wants_open = jnp.where(is_open & keeps, 1.0, wants_free)
-        fan = self._tower(plant, wants_free, observation)
-        halls = observation.applied[..., 0:2]
+        leaves = (wants_free > 0.5) & (plant.count + plant.starting > 0.5)
+        is_held = state.since_stage < _HOLD
+        # The resets, water included, are held while machines change.
+        water = jnp.where(is_held, observation.applied[..., 4], water)
+        water = jnp.where(leaves, self._precooled_water(plant), water)
+        raised = jnp.maximum(pressure, _PRECOOL_PRESSURE)
         rest = (
-            chw_setpoint,
-            pressure,
+            water,
+            jnp.where(leaves, raised, pressure),
             self._pump_speed(plant, demand),
-            fan,
+            tower_fan_speed(plant, wants_free, observation, self.settings),
             demand,
-            wants_open,
+            self._opening(plant, wants_free, leaves, observation),
         )
-        air = full(self.settings.supply_air_reset, halls)
-        return as_action(air, self._fans(observation), rest, observation.applied), state
+        colder = jnp.where(leaves, _PRECOOL_AIR, 0.0)[..., None]
+        air = full(self.settings.supply_air_reset, observation.applied[..., 0:2])
+        fans = self._fans(state, leaves | is_held, observation)
+        return as_action(air - colder, fans, rest, observation.applied), state
 
     def _reset(self, state: G36State, observation: Observation) -> G36State:
         """Trim and respond; held while machines change and 15 min after."""
@@ -136,60 +142,55 @@ class G36:
             observation.read("chillers_starting") > 0.5
         )
         since = jnp.where(is_staging, 0.0, jnp.minimum(state.since_stage + 300.0, 1e5))
-        valve = observation.read_halls("crah_valve")
-        error = (
-            observation.read_halls("supply_air_temp") - observation.applied[..., 0:2]
-        )
-        # One reading stands for the five CRAHs of its hall.
-        per_hall = jnp.where(error > 1.0, 3.0, jnp.where(valve > 0.90, 2.0, 0.0))
-        requests = jnp.sum(per_hall, axis=-1)
-        respond = jnp.minimum(_RESPOND * (requests - _IGNORED), _RESPOND_MAX)
-        # A single hall that asks is heard: a request of two is not ignored.
-        change = jnp.where(requests > _IGNORED, respond, _TRIM)
-        change = jnp.where((requests > 0.0) & (requests <= _IGNORED), _RESPOND, change)
-        reset = jnp.clip(state.reset + change, 0.0, 1.0)
-        reset = jnp.where(since < _HOLD, state.reset, reset)
+        load = learn_steps(state.load, observation)
+        asked = requests(observation, possible_rise(load, self.settings))
+        held = in_force(state.reset, observation.applied[..., 5])
+        moved = next_reset(held, asked, observation, self.settings)
         return dataclasses.replace(
-            state, reset=reset, since_stage=since, last_count=count
-        )
-
-    def _setpoints(self, reset: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Return pressure [kPa] and chilled water [degC] of the plant reset.
-
-        0 to 0.5 raises the pressure, 0.5 to 1 lowers the temperature.
-        """
-        first = jnp.clip(2.0 * reset, 0.0, 1.0)
-        second = jnp.clip(2.0 * reset - 1.0, 0.0, 1.0)
-        warm, cold = self.settings.chw_supply_max, self.settings.chw_supply_min
-        pressure = _PRESSURE_MIN + first * (_PRESSURE_MAX - _PRESSURE_MIN)
-        return pressure, warm - second * (warm - cold)
-
-    def _measure(self, observation: Observation, chw_setpoint: jax.Array) -> _Plant:
-        supply = observation.read("chw_supply_temp")
-        flow = observation.read("chw_flow")
-        load = cooling_load(flow, observation.read("chw_return_temp") - supply)
-        count = observation.read("chillers_running")
-        return _Plant(
-            count=count,
-            starting=observation.read("chillers_starting"),
-            chw_setpoint=chw_setpoint,
-            supply=supply,
+            state,
+            reset=jnp.where(since < _HOLD, held, moved),
+            since_stage=since,
+            last_count=count,
             load=load,
-            lift=observation.read("cw_return_temp") - supply,
         )
 
-    def _lift_max(self) -> float:
-        return self.settings.cw_return_design - self.settings.chw_supply_min
+    def _precooled_water(self, plant: PlantReadings) -> jax.Array:
+        """Return the chilled water at which the chillers may stop [degC].
+
+        When they stop the tower water stands where their lift needs it, 5 K above
+        what free cooling brings in the end: for 10 min water, air and servers live
+        on the cold that was stored before. Colder chilled water also lets the towers
+        go colder at the same lift.
+        """
+        coldest = self.settings.chw_supply_min
+        wanted = jnp.maximum(self.settings.chw_supply_max - _PRECOOL, coldest)
+        return jnp.minimum(plant.chw_setpoint, wanted)
+
+    def _is_precooled(self, plant: PlantReadings) -> jax.Array:
+        return plant.supply < self._precooled_water(plant) + _PRECOOL_NEAR
+
+    def _opening(
+        self,
+        plant: PlantReadings,
+        wants_free: jax.Array,
+        leaves: jax.Array,
+        observation: Observation,
+    ) -> jax.Array:
+        """Return the economizer's request: open for free cooling, once precooled."""
+        opens = jnp.where(leaves & ~self._is_precooled(plant), 0.0, wants_free)
+        is_open = observation.read("economizer_running") > 0.5
+        keeps = (wants_free > 0.5) | (plant.count < 1.5)
+        return jnp.where(is_open & keeps, 1.0, opens)
 
     def _stage(
         self,
         state: G36State,
-        plant: _Plant,
+        plant: PlantReadings,
         wants_free: jax.Array,
         observation: Observation,
     ) -> tuple[jax.Array, G36State]:
         """Return machines wanted: staging ratio by lift, true delay 15 min."""
-        lift_max, lift_min = self._lift_max(), self.settings.lift_min
+        lift_max, lift_min = largest_lift(self.settings), self.settings.lift_min
         slope = 0.9 / (lift_max - lift_min)
         offset = slope * (0.4 * lift_max - 1.4 * lift_min)
         ratio = jnp.clip(slope * plant.lift + offset, 0.45, 0.90)
@@ -211,12 +212,13 @@ class G36:
         is_open = observation.read("economizer_running") > 0.5
         # The towers run up before the chillers stop: their fans ramp slowly.
         is_ready = is_free & is_open & (observation.applied[..., 7] > 0.75)
+        is_ready = is_ready & self._is_precooled(plant)
         stays = is_free & (count + plant.starting < 0.5)
         demand = jnp.where(is_ready | stays, 0.0, demand)
         return demand, dataclasses.replace(state, wants_more=more, wants_less=less)
 
     def _economize(
-        self, state: G36State, plant: _Plant, observation: Observation
+        self, state: G36State, plant: PlantReadings, observation: Observation
     ) -> tuple[jax.Array, G36State]:
         """Return 1 where free cooling is wanted.
 
@@ -242,39 +244,14 @@ class G36:
             state, economizer_on=timer
         )
 
-    def _tower(
-        self, plant: _Plant, wants_free: jax.Array, observation: Observation
-    ) -> jax.Array:
-        """Return the tower fan speed [1].
-
-        With chillers: condenser return at CHWST + max(LIFTmin, A PLR + B), PLR
-        of the whole plant. In free cooling the fan holds the chilled water.
-        """
-        lift_max, lift_min = self._lift_max(), self.settings.lift_min
-        share = plant.load / (3.0 * self.settings.chiller_capacity)
-        wanted = self.settings.lift_slope * share + self.settings.lift_offset
-        reset = jnp.clip(wanted, lift_min, lift_max)
-        leaving = observation.read("cw_return_temp")
-        rise = leaving - observation.read("cw_supply_temp")
-        hottest = jnp.minimum(self.settings.cw_return_design, _ENTERING_MAX + rise)
-        setpoint = jnp.minimum(plant.chw_setpoint + reset, hottest)
-        with_chiller = leaving - setpoint
-        alone = plant.supply - plant.chw_setpoint
-        is_cooling = plant.count + plant.starting > 0.5
-        error = jnp.where(is_cooling, with_chiller, alone)
-        error = jnp.where(is_cooling & (wants_free > 0.5), 10.0, error)
-        return jnp.maximum(observation.applied[..., 7] + _TOWER_GAIN * error, 0.2)
-
-    def _pump_speed(self, plant: _Plant, demand: jax.Array) -> jax.Array:
+    def _pump_speed(self, plant: PlantReadings, demand: jax.Array) -> jax.Array:
         """Return condenser pump speed: fixed per stage, full in free cooling."""
         stages = jnp.clip(jnp.maximum(demand, plant.count) / 2.0, 0.5, 1.0)
         return jnp.where(demand + plant.count < 0.5, 1.0, stages)
 
-    def _fans(self, observation: Observation) -> jax.Array:
-        """Return CRAH fan speeds (..., halls) that give the airflow ratio."""
-        site = self.settings
-        power = observation.read_halls("it_power") * 1e3
-        design = site.it_power_design / 2.0
-        # The larger hall takes 52 % of the load: its air follows its own power.
-        share = site.flow_base + (1.0 - site.flow_base) * power / design
-        return site.airflow_ratio * site.server_flow * share / site.air_flow
+    def _fans(
+        self, state: G36State, changes: jax.Array, observation: Observation
+    ) -> jax.Array:
+        """Return CRAH fan speeds (..., halls); not slowed while machines change."""
+        slowest = jnp.where(changes[..., None], observation.applied[..., 2:4], 0.0)
+        return jnp.maximum(fan_speed(state.load, self.settings), slowest)

@@ -24,6 +24,8 @@ class OperatorSettings:
         tower_water: `legacy`: tower water set-point. [degC]
         fan_speed: `legacy`: CRAH fans, never changed. [1]
         airflow_ratio: `g36`: CRAH air over server air. [1]
+        load_rise: `g36`: rise of a hall's IT power in 300 s that it is ready for
+            before it has seen any; it learns larger ones. [1]
         chw_supply_min: `g36`: coldest chilled water. [degC]
         chw_supply_max: `g36`: warmest chilled water. [degC]
         lift_min: `g36`: least design lift. [K]
@@ -44,6 +46,7 @@ class OperatorSettings:
     tower_water: float
     fan_speed: float
     airflow_ratio: float
+    load_rise: float
     chw_supply_min: float
     chw_supply_max: float
     lift_min: float
@@ -75,6 +78,7 @@ def parse_operator(site: Site) -> OperatorSettings:
         tower_water=table.quantity("tower_water", "degC", 13.0, 30.0, 24.0),
         fan_speed=table.number("fan_speed", 0.3, 1.0, 0.9),
         airflow_ratio=table.number("airflow_ratio", 1.0, 1.6, 1.1),
+        load_rise=table.number("load_rise", 0.0, 0.5, 0.13),
         chw_supply_min=table.quantity("chw_supply_min", "degC", 7.0, 12.0, 8.0),
         chw_supply_max=table.quantity("chw_supply_max", "degC", 12.0, 18.0, 15.6),
         lift_min=table.quantity("lift_min", "delta_degC", 8.0, 15.0, 10.0),

@@ -58,6 +58,9 @@ MANIFEST_KEYS: Final = (
 )
 """Every key of a manifest; one more or one less is refused."""
 
+OPTIONAL_KEYS: Final = frozenset({"limits_off"})
+"""Keys that a manifest may lack: the limits that its site switched off."""
+
 Features = Callable[[Observation], jax.Array]
 
 
@@ -208,9 +211,10 @@ def _complete(
         "feature_digest": names_digest(feature_names),
         "weights_sha256": hashlib.sha256(data).hexdigest(),
     }
-    if set(whole) != set(MANIFEST_KEYS):
-        odd = ", ".join(sorted(set(whole) ^ set(MANIFEST_KEYS)))
-        raise ValueError(f"manifest keys missing or unknown: {odd}")
+    odd = (set(whole) ^ set(MANIFEST_KEYS)) - OPTIONAL_KEYS
+    if odd:
+        found = ", ".join(sorted(odd))
+        raise ValueError(f"manifest keys missing or unknown: {found}")
     return whole
 
 
@@ -243,7 +247,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
             f"{path}: found schema {found!r}, expected {SCHEMA}; train the policy "
             "again with this version"
         )
-    odd = sorted(set(manifest) ^ set(MANIFEST_KEYS))
+    odd = sorted((set(manifest) ^ set(MANIFEST_KEYS)) - OPTIONAL_KEYS)
     if odd:
         raise InputError(
             f"{path}: key {odd[0]!r} is missing or unknown, expected the keys "

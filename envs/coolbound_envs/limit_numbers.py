@@ -1,12 +1,19 @@
 """The numbers of the limits, read from `[limits.*]` of a site."""
 
+import re
+from collections.abc import Mapping
 from typing import Final
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
-from coolbound_envs.limit_table import LIMIT_NAMES
+from coolbound_envs.limit_policy import (
+    POLICY_KEYS,
+    LimitPolicy,
+    limit_tables,
+    parse_limit_policy,
+)
 from coolbound_envs.tables import InputError, Table
 from coolbound_envs.types import Scalar
 
@@ -100,48 +107,105 @@ FIELDS: Final[dict[str, tuple[str, str, str, float, float, float]]] = {
     "economizer_timer": ("SHORT_CYCLE_MODE", "economizer", "s", 60.0, 14400.0, 1200.0),
 }
 
-_MARGINS: Final = {"CHW_DP_MIN": {"margin", "coil_margin"}}
+MARGIN_KEYS: Final[dict[str, frozenset[str]]] = {
+    "AIRFLOW_RATIO": frozenset({"margin", "recovery_growth"}),
+    "CAPACITY_N1_POWER": frozenset({"margin", "part_load_margin"}),
+    "CHW_DP_MIN": frozenset({"margin", "coil_margin", "recovery_growth"}),
+    "ECWT_CWRT_MAX": frozenset({"margin", "wet_bulb_rise"}),
+}
+"""Keys that the safety layer reads from the same tables; elsewhere `margin`."""
+
+_WORD: Final = r"(°|[^\W\d])[\w°]*( ?(\*\*|\^) ?-?\d)?"
+_UNIT: Final = re.compile(f"(1 ?/ ?)?{_WORD}( ?[*/] ?{_WORD})*")
+"""Units that are handed on: names, their products, ratios and small powers."""
 
 
 def parse_limits(root: Table, feeder_power: float) -> LimitValues:
     """Read `[limits.*]`; what a site leaves out keeps the reference value.
 
     Raises:
-        InputError: A limit or key is unknown, or a value has another unit or
-            is out of its range.
+        InputError: A limit or key is unknown, a value has another unit or is out
+            of its range, or two limits leave nothing between them.
     """
-    section = root.table("limits") if root.has("limits") else Table({}, root.where)
-    for name in section.data:
-        if name not in LIMIT_NAMES:
-            raise InputError(
-                f"{section.where}: found unknown limit {name!r}, expected one of "
-                f"{', '.join(LIMIT_NAMES)}; correct the name"
-            )
-    tables = {
-        name: section.table(name) if section.has(name) else Table({}, section.where)
-        for name in LIMIT_NAMES
+    tables = limit_tables(root)
+    numbers = {
+        field: read_limit_number(tables[row[0]], *row[1:])
+        for field, row in FIELDS.items()
     }
-    numbers = {field: _read(tables[row[0]], *row[1:]) for field, row in FIELDS.items()}
-    is_on = [tables[name].boolean("on", default=True) for name in LIMIT_NAMES]
-    for name in LIMIT_NAMES:
-        # The safety layer reads its margins from the same table.
-        tables[name].seen |= _MARGINS.get(name, {"margin"})
-        tables[name].finish()
-    if numbers["inlet_min"] >= numbers["inlet_max"]:
-        raise InputError(
-            f"{section.where}: found CA_T_MIN {numbers['inlet_min']:g} degC not below "
-            f"CA_T_MAX {numbers['inlet_max']:g} degC; correct one of them"
-        )
+    for name, table in tables.items():
+        table.seen |= POLICY_KEYS | MARGIN_KEYS.get(name, frozenset({"margin"}))
+        table.finish()
+    policy = parse_limit_policy(root)
+    _check_crossing(numbers, policy, root.where)
     return LimitValues(
         **{name: jnp.asarray(value, jnp.float32) for name, value in numbers.items()},
         feeder_power=jnp.asarray(feeder_power, jnp.float32),
-        is_on=jnp.asarray(is_on, jnp.float32),
+        is_on=jnp.asarray(policy.is_on, jnp.float32),
     )
 
 
-def _read(
+def _check_crossing(
+    numbers: Mapping[str, float], policy: LimitPolicy, where: str
+) -> None:
+    """Refuse limits that are on and leave nothing between them."""
+    least_load = numbers["part_load_min"]
+    surge = numbers["surge_base"] + numbers["surge_slope"] * least_load
+    leaving = ("ECWT_CWRT_MAX.leaving", numbers["cw_leaving_max"])
+    entering = ("ECWT_CWRT_MAX.value", numbers["cw_entering_max"])
+    cooling = ("ECWT_MIN.value", numbers["tower_water_min"])
+    free = ("ECWT_MIN.free_cooling", numbers["tower_water_min_free"])
+    coldest = ("CA_T_MIN.value", numbers["inlet_min"])
+    hottest = ("CA_T_MAX.value", numbers["inlet_max"])
+    lift = ("LIFT_MIN.value", numbers["lift_min"])
+    line = (f"SURGE_LINE.value at part load {least_load:g}", surge)
+    pairs = (
+        (coldest, hottest),
+        (free, cooling),
+        (cooling, entering),
+        (entering, leaving),
+        (lift, line),
+    )
+    for low, high in pairs:
+        names = {low[0].partition(".")[0], high[0].partition(".")[0]}
+        is_crossed = low[1] > high[1] if low is free else low[1] >= high[1]
+        if is_crossed and not names & set(policy.limits_off):
+            raise InputError(
+                f"{where}.limits: found {low[0]} {low[1]:g} not below {high[0]} "
+                f"{high[1]:g}, expected it below; correct one of them"
+            )
+
+
+def read_limit_number(
     table: Table, key: str, unit: str, lower: float, upper: float, default: float
 ) -> float:
-    if unit:
+    """Return one number of a limit: a quantity where it has a unit.
+
+    Args:
+        table: The limit's table.
+        key: Its key there.
+        unit: Unit to convert to; empty for a pure number.
+        lower: Least that is accepted. [the number's unit]
+        upper: Most that is accepted. [the number's unit]
+        default: Taken where the key is absent. [the number's unit]
+
+    Raises:
+        InputError: The value is no such number, or out of its range.
+    """
+    if not unit:
+        return table.number(key, lower, upper, default)
+    found = table.data.get(key)
+    text = "".join(found.split(maxsplit=1)[1:]) if isinstance(found, str) else ""
+    refusal = InputError(
+        f"{table.where}.{key}: found unit {text!r}, expected one that converts to "
+        f"{unit!r}; correct the unit"
+    )
+    # Of other text the reader of units would compute whatever it says.
+    if text and not _UNIT.fullmatch(text):
+        raise refusal
+    try:
         return table.quantity(key, unit, lower, upper, default)
-    return table.number(key, lower, upper, default)
+    except InputError:
+        raise
+    except (ValueError, ArithmeticError, AssertionError) as error:
+        # Words such as nan, and logarithmic units in a product.
+        raise refusal from error

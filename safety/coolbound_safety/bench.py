@@ -1,25 +1,23 @@
 """Measures both projections on recorded envelopes."""
 
-import dataclasses
 import statistics
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from coolbound_envs.bench_scale import in_fresh_process
+from coolbound_envs.types import Observation
+from coolbound_safety.bench_devices import DEVICES, measure_devices
 from coolbound_safety.certificate import certify_batch
 from coolbound_safety.filter import SafetyFilter
-from coolbound_safety.kernel import (
-    DEFAULT_CONFIG,
-    ProjectConfig,
-    Projection,
-    narrow,
-    project_batch,
-)
+from coolbound_safety.kernel import DEFAULT_CONFIG, ProjectConfig, project_batch
+from coolbound_safety.layer import SafetyLayer
 from coolbound_safety.reference import solve_active_set
-from coolbound_safety.types import Envelope
+from coolbound_safety.stacks import on_device, take, tighten
+from coolbound_safety.types import Envelope, FilterResult
 
 BATCH: Final = 256
 """Lanes of one timed call for the headline figure. [1]"""
@@ -33,22 +31,41 @@ ROUNDS: Final = 7
 ROUND_S: Final = 0.3
 """Shortest CPU time of one round. [s]"""
 
+COMPARED: Final = 1000
+"""Recorded envelopes whose float64 answer is sought. [1]"""
+
+Decide = Callable[[int], FilterResult]
+"""Takes the decision of a number; what it is given is its own affair."""
+
 
 def measure_projection(
-    envelopes: Envelope, proposals: np.ndarray, decisions: int = 1000
+    envelopes: Envelope,
+    proposals: np.ndarray,
+    decisions: int = 1000,
+    decide: Decide | None = None,
 ) -> dict[str, Any]:
     """Return what `coolbound bench projection` prints.
 
     Args:
         envelopes: Recorded envelopes, float64 numpy, leading axis K.
         proposals: Proposed actions, unit coordinates, shape (K, n). [1]
-        decisions: Control-time decisions and float64 comparisons; at most K. [1]
+        decisions: Decisions at control time; recorded ones come round again. [1]
+        decide: Takes one complete decision: estimate, envelope, solvers, checks.
+
+    Returns:
+        `in_jit`, `two_devices`, `filter`, the solvers and certificates alone, and
+        with `decide` also `control`.
     """
     proposals = np.asarray(proposals, dtype=np.float64)
-    return {
-        "in_jit": measure_in_jit(envelopes, proposals, decisions),
-        "control": measure_control(envelopes, proposals, decisions),
+    alone = filter_alone(envelopes, proposals)
+    found = {
+        "in_jit": measure_in_jit(envelopes, proposals, COMPARED),
+        "two_devices": in_fresh_process(
+            measure_devices, envelopes, proposals, devices=DEVICES
+        ),
+        "filter": measure_control(alone, decisions),
     }
+    return found | ({"control": measure_control(decide, decisions)} if decide else {})
 
 
 def measure_in_jit(
@@ -62,7 +79,7 @@ def measure_in_jit(
     of the same problem, margin included; `max_distance_untightened` from the
     answer without the margin. Both in shares of the channel's range.
     """
-    found = _project_all(envelopes, proposals)
+    found = jax.jit(project_batch)(*on_device(envelopes, proposals))
     ok = np.asarray(found.ok)
     u = np.clip(np.asarray(found.u, np.float64), envelopes.lower, envelopes.upper)
     multipliers = np.asarray(found.multipliers, np.float64)
@@ -86,48 +103,76 @@ def measure_in_jit(
     }
 
 
-def measure_control(
-    envelopes: Envelope, proposals: np.ndarray, decisions: int
-) -> dict[str, Any]:
-    """Return the latency of the control-time filter, both solvers asked each time."""
-    safety_filter = SafetyFilter(always_solve=True)
-    count = min(decisions, len(proposals))
-    safety_filter.decide_unit(take(envelopes, 0), proposals[0])
-    results = [
-        safety_filter.decide_unit(take(envelopes, i), proposals[i])
-        for i in range(count)
-    ]
-    times = np.asarray([result.timing_s for result in results]) * 1e3
+def measure_control(decide: Decide, decisions: int) -> dict[str, Any]:
+    """Return the wall time of single decisions, and what came of them.
+
+    The first decision compiles and is timed apart, as `start_s`.
+
+    Args:
+        decide: Takes the decision of a number, 0 to decisions - 1.
+        decisions: How many. [1]
+    """
+    begun = time.perf_counter()
+    decide(0)
+    start_s = time.perf_counter() - begun
+    times = np.zeros(decisions)
+    statuses: dict[str, int] = {}
+    rungs: dict[str, int] = {}
+    certified = 0
+    for i in range(decisions):
+        begun = time.perf_counter()
+        result = decide(i)
+        times[i] = time.perf_counter() - begun
+        certified += result.certificate.is_certified
+        statuses[result.status.name] = statuses.get(result.status.name, 0) + 1
+        rungs[result.rung] = rungs.get(result.rung, 0) + 1
     return {
-        "p50_ms": float(np.percentile(times, 50)),
-        "p99_ms": float(np.percentile(times, 99)),
-        "max_ms": float(np.max(times)),
-        "decisions": count,
-        "certified": sum(result.certificate.is_certified for result in results),
-        "by_status": _count([result.status.name for result in results]),
-        "by_rung": _count([result.rung for result in results]),
+        "p50_ms": float(np.percentile(times, 50)) * 1e3,
+        "p99_ms": float(np.percentile(times, 99)) * 1e3,
+        "max_ms": float(np.max(times)) * 1e3,
+        "decisions": decisions,
+        "certified": certified,
+        "by_status": dict(sorted(statuses.items())),
+        "by_rung": dict(sorted(rungs.items())),
+        "start_s": start_s,
     }
 
 
-def take(envelopes: Envelope, index: int | np.ndarray) -> Envelope:
-    """Return one envelope of a stack, or several in the order of an index array."""
-    names = [f.name for f in dataclasses.fields(envelopes) if f.name != "names"]
-    fields = {name: np.asarray(getattr(envelopes, name))[index] for name in names}
-    return dataclasses.replace(envelopes, **fields)
+def filter_alone(envelopes: Envelope, proposals: np.ndarray) -> Decide:
+    """Return the control-time filter on recorded envelopes, both solvers asked."""
+    safety_filter = SafetyFilter(always_solve=True)
+
+    def decide(number: int) -> FilterResult:
+        i = number % len(proposals)
+        return safety_filter.decide_unit(take(envelopes, i), proposals[i])
+
+    return decide
 
 
-def tighten(envelope: Envelope, margin: float) -> Envelope:
-    """Return the envelope with every row moved inward."""
-    return dataclasses.replace(envelope, h=np.asarray(envelope.h) - margin)
+def complete(
+    layer: SafetyLayer, observations: Observation, proposed: np.ndarray
+) -> Decide:
+    """Return complete decisions, step after step: estimate, envelopes, solvers, checks.
 
+    The first call compiles everything, as at start-up.
 
-def _project_all(envelopes: Envelope, proposals: np.ndarray) -> Projection:
-    single = jnp.asarray(proposals, jnp.float32)
-    return jax.jit(project_batch)(_on_device(envelopes), single)
+    Args:
+        layer: Its memory goes from decision to decision.
+        observations: Of one plant in numpy, leading axis steps.
+        proposed: What was asked for, shape (steps, 10). [each channel's unit]
+    """
+    is_warm = False
 
+    def decide(number: int) -> FilterResult:
+        nonlocal is_warm
+        if not is_warm:
+            layer.warm_up()
+            is_warm = True
+        i = number % len(proposed)
+        seen = jax.tree.map(lambda x: x[i], observations)
+        return layer.decide(seen, proposed[i]).result
 
-def _on_device(envelopes: Envelope) -> Envelope:
-    return jax.tree.map(jnp.asarray, narrow(envelopes))
+    return decide
 
 
 def _speed(envelopes: Envelope, proposals: np.ndarray, batch: int) -> dict[str, Any]:
@@ -135,8 +180,7 @@ def _speed(envelopes: Envelope, proposals: np.ndarray, batch: int) -> dict[str, 
     batches = []
     for k in range(max(1, len(proposals) // batch)):
         index = np.arange(k * batch, (k + 1) * batch) % len(proposals)
-        point = jnp.asarray(proposals[index], jnp.float32)
-        batches.append((_on_device(take(envelopes, index)), point))
+        batches.append(on_device(take(envelopes, index), proposals[index]))
     solve = jax.jit(project_batch, static_argnums=2)
     start = time.perf_counter()
     jax.block_until_ready(solve(*batches[0], ProjectConfig()))
@@ -173,7 +217,3 @@ def _distance(
         exact, _ = solve_active_set(tighten(given, margin), proposals[i])
         worst = max(worst, float(np.max(np.abs(exact - u[i]))))
     return worst
-
-
-def _count(values: list[str]) -> dict[str, int]:
-    return {value: values.count(value) for value in sorted(set(values))}

@@ -7,12 +7,14 @@ from typing import Final
 import numpy as np
 
 from coolbound_safety.certificate import certify
+from coolbound_safety.coordinates import weights
+from coolbound_safety.proof import totals_by_priority
 from coolbound_safety.types import Certificate, Envelope
 
 EXACT_TOLERANCE: Final = 1e-5
 """Proven distance accepted of the active set. [1]"""
 
-FULL_COOLING: Final = np.array([0, 0, 1, 1, 0, 1, 1, 1, 1, 0], dtype=np.float64)
+FULL_COOLING: Final = np.array([0, 0, 1, 1, 0, 1, 1, 1, 1, 0]) * weights()
 """Coldest set-points, full speed, every chiller: used where nothing is known,
 neither a backup nor what was applied, unit coordinates, shape (10,). [1]"""
 
@@ -45,23 +47,51 @@ def ask(
     tolerance: float,
     notes: list[str],
 ) -> Candidate | None:
-    """Return the solver's clipped, checked answer; None where it has none."""
+    """Return the solver's clipped, checked answer; None where it has none.
+
+    A row that no action inside the bounds can keep costs a constant whatever is
+    done. It is taken out, since beside it the distance would drown in rounding: such
+    a row is solved from the least that it can be, and pays its full price.
+    """
+    least = lowest_rows(tight)
+    solved = dataclasses.replace(tight, h=np.maximum(tight.h, least))
+    answer = solve(solved, proposed, rung, solver, notes)
+    if answer is None:
+        return None
+    u, multipliers = answer
+    multipliers = np.where(least > envelope.h, envelope.price, multipliers)
+    found = certify(envelope, proposed, u, multipliers, np.asarray(solved.h), tolerance)
+    notes.extend(f"{rung}: {reason}" for reason in found.reasons)
+    return Candidate(rung, u, multipliers, found)
+
+
+def solve(
+    envelope: Envelope,
+    proposed: np.ndarray,
+    rung: str,
+    solver: Solver,
+    notes: list[str],
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the solver's u, clipped to the bounds, and its multipliers."""
     try:
-        u, multipliers = solver(tight, proposed)
+        u, multipliers = solver(envelope, proposed)
     except Exception as error:  # Whatever a solver does, the ladder goes on.
         notes.append(f"{rung}: {type(error).__name__}: {error}")
         return None
     u, multipliers = np.asarray(u), np.asarray(multipliers)
-    if u.shape != proposed.shape or multipliers.shape != np.shape(tight.h):
+    if u.shape != proposed.shape or multipliers.shape != np.shape(envelope.h):
         notes.append(f"{rung}: the answer has the wrong shape")
         return None
     if not (np.all(np.isfinite(u)) and np.all(np.isfinite(multipliers))):
         notes.append(f"{rung}: the answer is not finite")
         return None
-    u = np.clip(u, envelope.lower, envelope.upper)
-    found = certify(envelope, proposed, u, multipliers, np.asarray(tight.h), tolerance)
-    notes.extend(f"{rung}: {reason}" for reason in found.reasons)
-    return Candidate(rung, u, multipliers, found)
+    return np.clip(u, envelope.lower, envelope.upper), multipliers
+
+
+def lowest_rows(envelope: Envelope) -> np.ndarray:
+    """Return the least value of each row inside the bounds, shape (m,) [1]."""
+    rows = np.asarray(envelope.G)
+    return np.sum(np.minimum(rows * envelope.lower, rows * envelope.upper), axis=-1)
 
 
 def check(
@@ -129,5 +159,4 @@ def safe_candidate(envelope: Envelope) -> Candidate:
 def _evil(envelope: Envelope, offer: Candidate) -> tuple[float, ...]:
     """Return the slack by priority, highest first, for a comparison."""
     slack = np.nan_to_num(offer.certificate.slack)
-    tiers = np.asarray(envelope.priority)
-    return tuple(float(np.sum(slack[tiers == tier])) for tier in (0, 1, 2))
+    return tuple(totals_by_priority(envelope, slack))

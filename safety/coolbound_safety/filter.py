@@ -5,11 +5,12 @@ proposal whose clipped form keeps every row is the projection already; otherwise
 independent solvers are asked and both answers certified. What is not certified is
 never used, whatever its solver says; the ladder then goes down:
 
-    active_set   exact float64 active set
-    cvxpy        cvxpy with Clarabel, clipped to the bounds
-    shrunk       the best point found, moved towards the backup until all rows hold
-    backup       the backup action, certified to be inside the envelope
-    hold         the previous applied action, where that is the lesser evil
+    active_set      exact float64 active set
+    cvxpy           cvxpy with Clarabel, clipped to the bounds
+    lexicographic   where rows must give way: the least slack by priority
+    shrunk          the best point found, moved towards the backup until all rows hold
+    backup          the backup action, certified to be inside the envelope
+    hold            the previous applied action, where that is the lesser evil
 """
 
 import dataclasses
@@ -29,6 +30,7 @@ from coolbound_safety.candidates import (
 )
 from coolbound_safety.conclusion import conclude
 from coolbound_safety.reference import CvxpyProjector, solve_active_set
+from coolbound_safety.relaxation import AGREEMENT, relax
 from coolbound_safety.types import (
     Envelope,
     FilterResult,
@@ -42,9 +44,6 @@ TIGHTENING: Final = 1e-9
 
 CVXPY_TOLERANCE: Final = 2e-3
 """Proven distance accepted of cvxpy. [1]"""
-
-AGREEMENT: Final = 2e-4
-"""Largest difference accepted between the two solvers. [1]"""
 
 
 def cvxpy_solver() -> Solver:
@@ -115,11 +114,16 @@ class SafetyFilter:
             ("cvxpy", self.second, CVXPY_TOLERANCE),
         )
         offers = [ask(envelope, tight, proposed, *solver, notes) for solver in solvers]
-        good = [x for x in offers if x is not None and x.certificate.is_certified]
+        offers = [x for x in offers if x is not None]
+        good = [x for x in offers if x.certificate.is_certified]
         if len(good) == 2 and np.max(np.abs(good[0].u - good[1].u)) > AGREEMENT:
             notes.append("both solvers are certified but disagree; check the data")
             return None
+        if any(np.any(x.certificate.slack > 0.0) for x in good or offers):
+            backup = np.clip(envelope.backup, envelope.lower, envelope.upper)
+            found = relax(envelope, tight, proposed, good, backup, solvers, notes)
+            good = [] if found is None else [found]
         if good:
             return good[0]
-        point = next((x.u for x in offers if x is not None), clipped)
+        point = offers[0].u if offers else clipped
         return shrunk_candidate(envelope, tight, proposed, point, notes)

@@ -4,15 +4,26 @@ Whole numbers and on/off choices stand outside the projection. The masks become
 bounds of the request channels and of the tower fan.
 """
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 from flax import struct
 
-from coolbound_envs.spec import CHANNELS, CHILLERS
-from coolbound_envs.types import Scalar
+from coolbound_envs.constants import AIR_HEAT
+from coolbound_envs.spec import CHANNELS, CHILLERS, HALLS
+from coolbound_envs.types import Scalar, action_from_vector
 from coolbound_safety.estimate import Estimate
 from coolbound_safety.margins import SafetyModel
-from coolbound_safety.model import free_supply, part_load
+from coolbound_safety.model import (
+    coil_capability,
+    coil_floor,
+    free_approach,
+    free_supply,
+    part_load,
+    tower_predictions,
+)
+from coolbound_safety.timers import Permissions
 
 FREE_SUPPLY_START = 15.8
 """Free cooling may begin if it would give this at full fan. [degC]"""
@@ -25,6 +36,16 @@ FREE_FAN = 0.70
 
 FREE_EXCESS = 1.5
 """Free cooling with water this far above its set-point drives the fans up. [K]"""
+
+CHANGE_MARGIN = 0.8
+"""The air overshoots by this while its valves follow the warmer water. [K]"""
+
+HELD_BY_PIPES = 0.35
+"""Share that the water in pipes and tank keeps of its temperature while the mode
+changes: 17.9 degC was reached where this says 17.9, from 15.6 and 20.5. [1]"""
+
+SHORT_EXCESS = 1.0
+"""Machines with water this far above its set-point, lasting, are too few. [K]"""
 
 FAN_OFF_TEMP = 24.0
 """Above this tower water the fans may not stop. [degC]"""
@@ -58,8 +79,9 @@ def interlocks(
     now: Estimate,
     previous: jax.Array,
     proposed: jax.Array,
+    permitted: Permissions,
     model: SafetyModel,
-    ramp_scale: float = 1.0,
+    ramp_scale: Scalar | float = 1.0,
 ) -> Masks:
     """Return the masks of one lane.
 
@@ -67,23 +89,31 @@ def interlocks(
         now: The estimate.
         previous: Applied action before, shape (10,). [each channel's unit]
         proposed: Proposed action, shape (10,). [each channel's unit]
+        permitted: Which changes it is time for.
         model: Plant, limits and margins.
         ramp_scale: Length of the step over 300 s. [1]
     """
     fewest, most = _chiller_range(now, previous, model)
-    is_open = now.economizer > 0.5
-    has_taken_over = now.running > 1.5
-    stays = (is_open & ~has_taken_over).astype(jnp.float32)
-    fan_min, fan_max = _fan_range(now, previous[7], proposed[7], ramp_scale)
-    known = jnp.isfinite(now.economizer) & jnp.isfinite(now.running)
+    fan_min, fan_max = _fan_range(now, previous[7], proposed[7], model, ramp_scale)
+    low, high = _economizer_range(now, permitted)
     return Masks(
         chillers_min=fewest,
         chillers_max=most,
-        economizer_min=jnp.where(known, stays, 0.0),
-        economizer_max=jnp.ones_like(stays),
+        economizer_min=low,
+        economizer_max=high,
         fan_min=fan_min,
         fan_max=fan_max,
     )
+
+
+def _economizer_range(now: Estimate, permitted: Permissions) -> tuple[Scalar, Scalar]:
+    """Return the least and greatest request: it stays until machines took over."""
+    is_open = now.economizer > 0.5
+    stays = is_open & ((now.running < 1.5) | ~permitted.switch)
+    waits = ~is_open & ~permitted.switch
+    known = jnp.isfinite(now.economizer) & jnp.isfinite(now.running)
+    low = jnp.where(known, stays.astype(jnp.float32), 0.0)
+    return low, jnp.where(known & waits, 0.0, 1.0)
 
 
 def _chiller_range(
@@ -97,12 +127,15 @@ def _chiller_range(
     load = part_load(jnp.ones_like(now.heat), now, model.plant)
     needed = jnp.ceil(load / LOAD_SHARE)
     needed = jnp.clip(needed, 1.0, float(CHILLERS))
-    least_load = model.limits.part_load_min + 0.05
+    least_load = model.limits.part_load_min + model.margins.part_load
+    needed = jnp.maximum(needed, _one_more(now))
     most = jnp.clip(jnp.floor(load / least_load), needed, float(CHILLERS))
     supply = free_supply(jnp.ones_like(now.heat), now, model.plant)
     is_free = now.chillers < 0.5
     is_ready = (now.economizer > 0.5) & (previous[7] >= FREE_FAN)
-    may_begin = is_ready & (supply < FREE_SUPPLY_START)
+    water = _water_at_change(now, previous, model)
+    is_cool = _halls_bear(water, now, previous, model)
+    may_begin = is_ready & (supply < FREE_SUPPLY_START) & is_cool
     is_held = now.chw_supply < FREE_SUPPLY_STOP + 1.5
     may_stay = is_free & (supply < FREE_SUPPLY_STOP) & is_held
     fewest = jnp.where(may_begin | may_stay, 0.0, needed)
@@ -111,16 +144,68 @@ def _chiller_range(
     return jnp.where(known, fewest, held), jnp.where(known, most, held)
 
 
+def _water_at_change(now: Estimate, previous: jax.Array, model: SafetyModel) -> Scalar:
+    """Return the warmest chilled water on the way into free cooling [degC].
+
+    The pipes still hold what the machines made, and the basin cools from where the
+    machines' lift kept it, now without their work.
+    """
+    act = action_from_vector(previous)
+    idle = dataclasses.replace(now, chiller_power=jnp.zeros_like(now.chiller_power))
+    tower = tower_predictions(act.tower_fan_speed, act.cw_pump_speed, idle, model.plant)
+    basin = 0.5 * (now.cw_supply + tower.soon)
+    free = basin + free_approach(now, model.plant)
+    return free + HELD_BY_PIPES * (now.chw_supply - free)
+
+
+def _halls_bear(
+    water: Scalar, now: Estimate, previous: jax.Array, model: SafetyModel
+) -> jax.Array:
+    """Return whether the inlets stay within their limit with water so warm."""
+    act = action_from_vector(previous)
+    needed, nominal = coil_capability(
+        act.supply_air_setpoint,
+        act.crah_fan_speed,
+        water,
+        act.chw_pressure_setpoint,
+        now.it_power,
+        model.limits.valve_max,
+        model.plant,
+    )
+    air = model.plant.crah.air_flow / HALLS * act.crah_fan_speed * (AIR_HEAT / 1e3)
+    floor = coil_floor(
+        act.supply_air_setpoint, water, needed, nominal * now.coil_factor, air
+    )
+    hottest = model.limits.inlet_max - model.margins.inlet_max - CHANGE_MARGIN
+    will_be = jnp.maximum(floor, act.supply_air_setpoint) + now.rise_max
+    return jnp.all(will_be <= hottest) & (now.inlet_max <= hottest)
+
+
+def _one_more(now: Estimate) -> Scalar:
+    """Return the machines to ask for where those that run do not hold the water."""
+    is_short = (now.chw_excess > SHORT_EXCESS) & (now.running > 0.5)
+    is_settled = (now.chillers - now.running < 0.5) & (now.economizer < 0.5)
+    more = jnp.minimum(now.running + 1.0, float(CHILLERS))
+    return jnp.where(is_short & is_settled, more, 0.0)
+
+
 def _fan_range(
-    now: Estimate, last: Scalar, wanted: Scalar, ramp_scale: float
+    now: Estimate,
+    last: Scalar,
+    wanted: Scalar,
+    model: SafetyModel,
+    ramp_scale: Scalar | float,
 ) -> tuple[Scalar, Scalar]:
     """Return the fan's range: {0} or 0.2 to 1, and its ramp from there."""
     ramp = CHANNELS[7].ramp * ramp_scale
     is_off = last < 0.1
     # Without chillers the towers alone hold the chilled water.
     is_alone = (now.economizer > 0.5) & (now.running < 1.5)
-    must_rise = is_alone & (now.chw_excess > FREE_EXCESS)
-    wants_on = (wanted >= 0.1) | must_rise
+    is_warm = now.chw_supply > FREE_SUPPLY_START
+    must_rise = is_alone & (now.chw_excess > FREE_EXCESS) & is_warm
+    lowest = free_supply(jnp.full_like(last, 0.2), now, model.plant)
+    is_needed = is_alone & (lowest > FREE_SUPPLY_START)
+    wants_on = (wanted >= 0.1) | must_rise | is_needed
     may_stop = (last <= 0.2 + 1e-4) & ~wants_on & (now.cw_supply < FAN_OFF_TEMP)
     stays_off = is_off & ~wants_on & (now.cw_supply < FAN_OFF_TEMP)
     goes_off = stays_off | (~is_off & may_stop)

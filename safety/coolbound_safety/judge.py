@@ -17,9 +17,9 @@ from coolbound_envs.drives import pump_speed_floor
 from coolbound_envs.limit_table import LIMIT_NAMES, LIMITS
 from coolbound_envs.spec import CHANNELS, CHILLERS
 from coolbound_envs.types import Action, Observation, Scalar, action_from_vector
-from coolbound_safety.envelope import ROW_NAMES, row_values
-from coolbound_safety.estimate import Estimate, estimate
+from coolbound_safety.estimate import Estimate
 from coolbound_safety.margins import SafetyModel
+from coolbound_safety.rows import IS_RECOVERY, ROW_NAMES, row_values
 
 JUDGED_UNITS = {limit.name: limit.unit for limit in LIMITS} | {"CHW_DP_MIN": "kW"}
 """Units of the judged values: CHW_DP_MIN is judged by the coils' reserve of heat
@@ -27,11 +27,19 @@ with the widest valve at its limit, since the pressure that would be needed is
 not on any instrument."""
 
 
+def bare(model: SafetyModel) -> SafetyModel:
+    """Return a model without margins."""
+    return dataclasses.replace(
+        model, margins=jax.tree.map(jnp.zeros_like, model.margins)
+    )
+
+
 def judge(
     observation: Observation,
     action: jax.Array,
+    now: Estimate,
     model: SafetyModel,
-    ramp_scale: float = 1.0,
+    ramp_scale: Scalar | float = 1.0,
 ) -> jax.Array:
     """Return h of all 21 limits for one action in one observed state, (21,).
 
@@ -41,13 +49,11 @@ def judge(
     Args:
         observation: One lane; `applied` is the action in force before.
         action: Shape (10,). [each channel's unit]
+        now: The estimate of that state.
         model: Plant and limits; the margins are not used.
         ramp_scale: Length of the step over 300 s. [1]
     """
-    bare = jax.tree.map(jnp.zeros_like, model.margins)
-    now = estimate(observation)
-    plain = dataclasses.replace(model, margins=bare)
-    values = _rows(row_values(action, now, plain))
+    values = _rows(row_values(action, now, bare(model)))
     act = action_from_vector(action)
     last = action_from_vector(observation.applied)
     values |= _actuators(act, last, now, model, ramp_scale)
@@ -64,6 +70,8 @@ def _rows(rows: jax.Array) -> dict[str, Scalar]:
     """
     grouped: dict[str, list[jax.Array]] = {}
     for i, name in enumerate(ROW_NAMES):
+        if IS_RECOVERY[i]:
+            continue
         grouped.setdefault(name.partition(":")[0], []).append(rows[i])
     return {name: _worst(jnp.stack(found)) for name, found in grouped.items()}
 
@@ -75,7 +83,7 @@ def _worst(rows: jax.Array) -> Scalar:
 
 
 def _over(
-    value: jax.Array, last: jax.Array, index: int, ramp_scale: float
+    value: jax.Array, last: jax.Array, index: int, ramp_scale: Scalar | float
 ) -> jax.Array:
     """Return the worst excess over a channel's range and ramp."""
     channel = CHANNELS[index]
@@ -85,7 +93,11 @@ def _over(
 
 
 def _actuators(
-    act: Action, last: Action, now: Estimate, model: SafetyModel, ramp_scale: float
+    act: Action,
+    last: Action,
+    now: Estimate,
+    model: SafetyModel,
+    ramp_scale: Scalar | float,
 ) -> dict[str, Scalar]:
     water, last_water = act.chw_supply_setpoint, last.chw_supply_setpoint
     change = water - last_water

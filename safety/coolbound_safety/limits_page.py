@@ -2,35 +2,40 @@
 
     python -m coolbound_safety.limits_page > docs/limits.md
 
-Numbers, units and cost groups are read from the reference site and from the
-tables of the limits; what no table holds (who keeps a limit, what waits) is
-said here, one entry per limit.
+Numbers, units, kinds, priorities and sources are read from the reference site and
+from the tables of the limits; what no table holds stands in `limits_notes`, one
+entry per limit.
 """
 
-import inspect
-import re
 import sys
 from typing import Any, Final
 
+import jax.numpy as jnp
+
 from coolbound_envs import limit_numbers
 from coolbound_envs.limit_numbers import parse_limits
-from coolbound_envs.limit_table import GROUPS, LIMITS, TOLERANCE, LimitSpec
+from coolbound_envs.limit_policy import LimitPolicy, parse_limit_policy
+from coolbound_envs.limit_table import (
+    GROUPS,
+    KINDS,
+    LIMIT_NAMES,
+    LIMITS,
+    PRIORITIES,
+    TOLERANCE,
+    LimitSpec,
+)
 from coolbound_envs.limits import SETTLING
-from coolbound_envs.site import load_site
+from coolbound_envs.site import Site, load_site
 from coolbound_envs.spec import CHANNELS, CHILLERS, Channel
-from coolbound_safety import envelope, margins
-from coolbound_safety.envelope import ROW_NAMES
+from coolbound_safety import margins
 from coolbound_safety.judge import JUDGED_UNITS
-from coolbound_safety.margins import parse_margins
-
-_ENTRY: Final = re.compile(r"^    (\w+): ((?:.|\n {8})*) \[(.+)\]$", re.M)
-_LIMIT_WORD: Final = re.compile(r"^[A-Z0-9_]{5,}[,:.]?\s*")
+from coolbound_safety.limit_words import numbers_of
+from coolbound_safety.limits_notes import NOTES, ROW_WORDS
+from coolbound_safety.margins import parse_margins, price_of
+from coolbound_safety.rows import ROW_NAMES
 
 _READABLE: Final = {"W": ("kW", 1e-3), "s": ("min", 1 / 60.0), "1": ("", 1.0)}
 """Units that people read, and the factor to them."""
-
-_PLANT_FIELDS: Final = {"feeder_power": ("CAPACITY_N1_POWER", "plant.feeder_power")}
-"""Numbers of limits that stand elsewhere in the site file."""
 
 CHANNELS_OF: Final = {
     "CRAH_FAN": ("crah_fan_speed_hall1",),
@@ -41,142 +46,69 @@ CHANNELS_OF: Final = {
 }
 """Limits whose numbers are the ranges and ramps of channels."""
 
-KEPT_BY: Final = {
-    "CA_ROC": "bounds: the ramp of supply air",
-    "CRAH_FAN": "bounds",
-    "SAT_BOX_RATE": "bounds",
-    "CHWS_BOX": "bounds",
-    "CHWS_SLEW": "bounds",
-    "EVAP_FLOW_MIN": "BAS: minimum-flow bypass, at its own `evaporator_flow_min`",
-    "EVAP_FLOW_MAX": "BAS: bypass past the machines, at `evaporator_flow_max`",
-    "CHW_FLOW_ROC": "BAS: stroke of the isolation valves",
-    "CW_FLOW_MIN": "bounds: a floor under the pump speed, above its ramp; and BAS",
-    "CT_CWP_RATE": "bounds, and an interlock for the fan's step to and from 0",
-    "CAPACITY_N1_POWER": "interlock on the number of machines asked for",
-    "SHORT_CYCLE_MODE": "BAS: the timers of the plant's sequencer",
-}
-"""Who keeps a limit that has no row in the envelope."""
-
-ALSO_KEPT_BY: Final = {
-    "CHW_DP_MIN": "bounds: the channel ends at the reference value",
-    "ECWT_MIN": "BAS: tower bypass at `low_limit_cooling` and `low_limit_free`",
-    "LIFT_MIN": "BAS: tower bypass at `lift_setpoint`",
-}
-"""Who keeps a limit beside its rows."""
-
-UNJUDGED: Final = {
-    "CA_ROC": "needs readings 15 min apart",
-    "EVAP_FLOW_MAX": "the plant's meter does not show what passes around",
-    "CHW_FLOW_ROC": "needs readings within a minute",
-    "SHORT_CYCLE_MODE": "the timers are on no instrument",
-}
-"""Limits that one observation does not show, and why."""
-
-TRUE_STATE: Final = {
-    "CA_T_MAX": "hottest inlet of any zone and 30 s step",
-    "CA_T_MIN": "coldest inlet of any zone and 30 s step",
-    "CA_ROC": "mean inlet of the interval against that of 15 min before, by zone",
-    "DEWPOINT_MARGIN": "set-point against the halls' dew point after the interval",
-    "AIRFLOW_RATIO": "least CRAH air over server air of any hall and step",
-    "CRAH_FAN": "exact, from the applied action",
-    "SAT_BOX_RATE": "exact, from the applied action",
-    "CHWS_BOX": "exact, from the applied action",
-    "CHWS_SLEW": "exact, from the applied action; 1 K below CA_T_MAX and hotter the "
-    "emergency rate holds downward",
-    "EVAP_FLOW_MIN": "mean flow of each running machine, once settled",
-    "EVAP_FLOW_MAX": "mean flow of each running machine, once settled",
-    "CHW_FLOW_ROC": "fastest change between two steps while a machine runs",
-    "CHW_DP_MIN": "mean pressure; and, once settled, what the pressure would have to "
-    "rise by to bring the widest valve back",
-    "ECWT_MIN": "coldest basin of any step, each step by its own mode",
-    "ECWT_CWRT_MAX": "mean water entering and leaving the condensers",
-    "LIFT_MIN": "mean lift, once settled",
-    "SURGE_LINE": "mean lift and part load, once settled",
-    "CW_FLOW_MIN": "mean flow against what the commanded machines need",
-    "CT_CWP_RATE": "exact, from the applied action",
-    "CAPACITY_N1_POWER": "mean load, mechanical power, and part load once settled",
-    "SHORT_CYCLE_MODE": "what changed, against the timers before it changed",
-}
-"""How h is evaluated on the true state of the simulation."""
-
-WAITING: Final = {
-    "CA_T_MAX": "a filter over time: today the rise from supply air to inlet is the "
-    "present reading, noise included",
-    "CA_T_MIN": "a filter over time, as for CA_T_MAX",
-    "CA_ROC": "a row: today it is not projected, only bounded through supply air "
-    "(3 x 1 K in 15 min); 20 K/h is not evaluated",
-    "AIRFLOW_RATIO": "a forecast of load: today a fixed growth within one interval",
-    "EVAP_FLOW_MIN": "candidates with N - 1, N and N + 1 machines in the projection",
-    "EVAP_FLOW_MAX": "candidates with N - 1, N and N + 1 machines in the projection",
-    "CHW_FLOW_ROC": "a row, and the cautious value of 0.10 per minute: today 0.30, "
-    "kept by the valves' stroke of 5 min",
-    "CHW_DP_MIN": "a check of the true coil at the answer, not only of its tangent",
-    "ECWT_MIN": "rows while machines and economizer run together: today the BAS holds "
-    "its low limit there",
-    "ECWT_CWRT_MAX": "a check of the true tower at the answer",
-    "LIFT_MIN": "a row for each number of machines that may run next",
-    "SURGE_LINE": "a row for each number of machines that may run next",
-    "CW_FLOW_MIN": "the flow of each tower cell: today all cells are one",
-    "CAPACITY_N1_POWER": "power as a row: today load and power are evaluated and "
-    "judged, and only the number of machines is acted on",
-    "SHORT_CYCLE_MODE": "timers in the safety layer itself: today it passes on "
-    "requests that the plant's sequencer then delays",
-}
-"""What the safety issue still has to bring, by limit."""
-
 _HEAD: Final = """\
 # The 21 limits
 
 Generated by `python -m coolbound_safety.limits_page`; do not edit. A limit is kept
 where its h is 0 or less, in its own unit; a violation is a control step with h above
-{tolerance}. Values are those of the site `reference`; a site file changes them under
-`[limits.NAME]` by the keys below. `on = false` switches a limit off: it has no row, and
-reports call it *not observable*. *Margin* is how far inside the limit the envelope
-stays. Ranges and ramps belong to the action channels and are not in the site file.
+{tolerance}. Values are those of the site `{site}`; a site file changes them under
+`[limits.NAME]` by the keys below, and by `on`, `priority` and `source`, which every
+limit has. Ranges and ramps belong to the action channels and are not in the site file.
+
+*Margin* is how far inside the limit the envelope stays. *On*: `on = false` switches a
+limit off. It then has no row in the envelope and nothing counts it; reports call it
+*off*, which is not the same as *not observable*, and what `simulate`, `train`,
+`evaluate` and `shadow` write names it under `limits_off`. Bounds and interlocks stay:
+they belong to the actuators. A file with crossed limits, an unknown limit or key,
+another unit, or margins that leave no room is refused when it is loaded, with the name
+of the limit.
 """
 
 _GROUPS: Final = """\
 Cost groups of learning: {groups}; none where something
 else keeps the limit exactly, whatever is learned. The site has {machines} machines.
+
+What gives way where no action keeps every row, and what a unit of slack costs in the
+projection. A site may choose another priority, and may harden a limit to 0; one that
+is 0 here stays 0. A row that looks one step further has priority 2, whatever its
+limit has.
+"""
+
+_SOURCES: Final = """\
+## How each can enter, and where its numbers are from
+
+*Project choice* marks a number that no source gives; a site replaces it by its own,
+and says under `source` where that is from.
 """
 
 _KEPT: Final = """\
 ## How each is kept and evaluated
 
 A *row* is one affine constraint of the projection, linearised at the previous applied
-action, 15 min ahead where the plant is slow. *Bounds* are ranges and ramps, never
+action, 15 min ahead where the plant is slow; a row that looks one step further keeps
+a way back after load or wet bulb has grown. *Bounds* are ranges and ramps, never
 relaxed. The *BAS* is the plant's own automation, part of the simulation. *True state*
 is what the tables of `coolbound evaluate` count. *Judged* says whether instruments
 alone show it, for any action, as in the shadow report. *Settled* is {settling:g} min
 and more after a change of machines or mode.
 """
 
-_WAIT: Final = """\
-## What waits for the safety issue
+_MARGINS: Final = """\
+## How margins are set
 
-For all limits: slack that gives way strictly by priority (today by price, {prices}), a
-check of the nonlinear model at the answer with a line search towards the backup,
-an estimator over time, and a projection for each number of machines of which the
-cheapest is taken with hysteresis.
+A margin stands for what the nominal model does not know when it predicts a limit
+15 min ahead: its own error on a plant whose sizes are not those of the site file, the
+error of the instruments, and what may happen meanwhile, which
+{growth} say.
+Whether it is wide enough is measured, not argued: the coverage table of
+`docs/safety-evidence.md` says in which share of steps each covered the error, on
+plants and faults that the filter does not know. Whoever changes a margin generates
+that table again and reads it.
 """
 
-
-def fields_of(record: type, table: dict[str, tuple[Any, ...]], name: str) -> list:
-    """Return the fields of one limit: name, key in the site file, words, unit.
-
-    Args:
-        record: `LimitValues` or `Margins`; its docstring has words and units.
-        table: By field the limit and the key, as the site file is read.
-        name: The limit.
-    """
-    found = []
-    for field, text, unit in _ENTRY.findall(inspect.getdoc(record) or ""):
-        limit, key = table.get(field, _PLANT_FIELDS.get(field, ("", "")))[:2]
-        if limit == name:
-            words = " ".join(_LIMIT_WORD.sub("", text).split())
-            words = words[:1].lower() + words[1:]
-            found.append((field, key, words.strip(" ,:."), unit))
-    return found
+_OPEN: Final = """\
+## What is not covered
+"""
 
 
 def _number(value: float, unit: str) -> str:
@@ -186,9 +118,10 @@ def _number(value: float, unit: str) -> str:
 
 def _numbers(record: Any, table: dict[str, tuple[Any, ...]], name: str) -> str:
     texts = []
-    for field, key, words, unit in fields_of(type(record), table, name):
-        text = f"`{key}` {_number(float(getattr(record, field)), unit)}"
-        texts.append(f"{text} ({words})" if words else text)
+    for number in numbers_of(type(record), table, name):
+        value = float(getattr(record, number.field))
+        text = f"`{number.key}` {_number(value, number.unit)}"
+        texts.append(f"{text} ({number.words})" if number.words else text)
     return "; ".join(texts)
 
 
@@ -218,64 +151,109 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def _values_table() -> str:
-    site = load_site()
+def _values_table(site: Site, policy: LimitPolicy) -> str:
     values = parse_limits(site.root, site.feeder_power)
     kept = parse_margins(site.root)
+    head = ("No.", "Limit", "What", "Unit of h", "Value", "Margin", "Priority", "On")
     rows = []
-    for number, limit in enumerate(LIMITS, start=1):
+    for i, limit in enumerate(LIMITS):
         parts = (
             _numbers(values, limit_numbers.FIELDS, limit.name),
             _channels(limit.name),
         )
         rows.append(
             (
-                str(number),
+                str(i + 1),
                 limit.name,
                 limit.title,
                 limit.unit,
                 "; ".join(part for part in parts if part),
                 _numbers(kept, margins.FIELDS, limit.name) or "none",
+                str(policy.priority[i]),
+                "on" if policy.is_on[i] else "off",
                 limit.group or "none",
             )
         )
-    head = ("No.", "Limit", "What", "Unit of h", "Value", "Margin", "Cost group")
-    return _table(head, rows)
+    return _table((*head, "Cost group"), rows)
 
 
-def rows_of(name: str) -> int:
-    """Return how many rows of the envelope a limit has [1]."""
-    return sum(row.partition(":")[0] == name for row in ROW_NAMES)
+def _sources_table(policy: LimitPolicy) -> str:
+    rows = [
+        (limit.name, " and ".join(limit.kinds), source)
+        for limit, source in zip(LIMITS, policy.source, strict=True)
+    ]
+    return _table(("Limit", "Kind", "Source"), rows)
+
+
+def rows_of(name: str) -> list[str]:
+    """Return what the rows of a limit look at, in words, in their order."""
+    parts = [row.split(":")[1:] for row in ROW_NAMES if row.partition(":")[0] == name]
+    places = [[part for part in row if not part.startswith("hall")] for row in parts]
+    words = [" ".join(ROW_WORDS[part] for part in row or [""]) for row in places]
+    return list(dict.fromkeys(words))
 
 
 def _kept_by(limit: LimitSpec) -> str:
-    count = rows_of(limit.name)
-    if not count:
-        return KEPT_BY[limit.name]
-    rows = "row" if count == 1 else f"{count} rows"
-    return "; ".join([rows, *filter(None, [ALSO_KEPT_BY.get(limit.name)])])
+    count = sum(row.partition(":")[0] == limit.name for row in ROW_NAMES)
+    words = rows_of(limit.name)
+    rows = "" if not count else "row" if count == 1 else f"{count} rows"
+    if words not in ([], ["now"]):
+        rows += f" ({', '.join(words)})"
+    return "; ".join(filter(None, [rows, NOTES[limit.name].kept_by]))
 
 
 def _judged(limit: LimitSpec) -> str:
-    if limit.name in UNJUDGED:
-        return f"no: {UNJUDGED[limit.name]}"
+    reason = NOTES[limit.name].unjudged
+    if reason:
+        return f"no: {reason}"
     unit = JUDGED_UNITS[limit.name]
     return "yes" if unit == limit.unit else f"yes, in {unit}"
 
 
+def _priority_table() -> str:
+    rows = []
+    for priority, meaning in PRIORITIES.items():
+        price = float(price_of(jnp.asarray(priority, jnp.int32)))
+        rows.append((str(priority), meaning, f"{price:g}"))
+    return _table(("Priority", "Relaxed", "Price of slack"), rows)
+
+
+def _kept_table() -> str:
+    rows = [
+        (x.name, _kept_by(x), NOTES[x.name].on_true_state, _judged(x)) for x in LIMITS
+    ]
+    return _table(("Limit", "Kept by", "On the true state", "Judged"), rows)
+
+
+def _open_table() -> str:
+    found = [(name, NOTES[name].not_covered) for name in LIMIT_NAMES]
+    return _table(("Limit", "What is not covered"), [x for x in found if x[1]])
+
+
+def _growth() -> str:
+    """Return the keys of what may happen meanwhile."""
+    fields = ("load_growth", "load_growth_recovery", "wet_bulb_rise")
+    keys = [f"`{'.'.join(margins.FIELDS[field][:2])}`" for field in fields]
+    return f"{', '.join(keys[:-1])} and {keys[-1]}"
+
+
 def page() -> str:
     """Return the whole page as Markdown."""
-    prices = sorted(set(envelope.ROW_PRICES), reverse=True)
-    kept = [(x.name, _kept_by(x), TRUE_STATE[x.name], _judged(x)) for x in LIMITS]
-    waits = [(x.name, WAITING[x.name]) for x in LIMITS if x.name in WAITING]
+    site = load_site()
+    policy = parse_limit_policy(site.root)
     parts = (
-        _HEAD.format(tolerance=f"{TOLERANCE:g}"),
-        _values_table(),
+        _HEAD.format(tolerance=f"{TOLERANCE:g}", site=site.name),
+        _values_table(site, policy),
         _GROUPS.format(groups=", ".join(GROUPS), machines=CHILLERS),
+        _priority_table(),
+        _SOURCES,
+        _table(("Kind", "Meaning"), list(KINDS.items())),
+        _sources_table(policy),
         _KEPT.format(settling=SETTLING / 60.0),
-        _table(("Limit", "Kept by", "On the true state", "Judged"), kept),
-        _WAIT.format(prices=" and ".join(f"{p:g}" for p in prices)),
-        _table(("Limit", "What waits"), waits),
+        _kept_table(),
+        _MARGINS.format(growth=_growth()),
+        _OPEN,
+        _open_table(),
     )
     return "\n".join(parts)
 

@@ -1,22 +1,29 @@
-"""The nominal model of the envelope: where one action leads in 15 minutes.
+"""The nominal model of the envelope: where one action leads in 5 and 15 minutes.
 
-Quasi-steady, from the plant's own component equations: chilled water answers
-in a few minutes and tower water turns over in three, so that 15 minutes ahead
-both stand close to the steady state of the action.
+From the plant's own component equations. Air and chilled water answer in a few
+minutes and are taken as settled; the tower's basin takes longer and is followed.
 """
 
+import jax
 import jax.numpy as jnp
+from flax import struct
 
 from coolbound_envs import components
 from coolbound_envs.constants import AIR_HEAT, WATER_HEAT
 from coolbound_envs.params import PlantParams
 from coolbound_envs.psychrometrics import STANDARD_PRESSURE, saturated_enthalpy
 from coolbound_envs.spec import HALLS
-from coolbound_envs.types import Scalar
+from coolbound_envs.types import Action, Scalar
 from coolbound_safety.estimate import Estimate
 
-SETTLED = 0.95
-"""Share of the way to the steady state of tower water in 15 min. [1]"""
+SOON = 300.0
+"""The next control step. [s]"""
+
+COMPRESSION = 0.15
+"""Work of the machines for the heat that a pull-down adds. [1]"""
+
+LATER = 900.0
+"""How far the rows look ahead: air and water have answered by then. [s]"""
 
 
 def server_air(
@@ -38,7 +45,7 @@ def server_air(
     return full * (it.flow_base + (1.0 - it.flow_base) * load) * factor
 
 
-def coil_reserve(
+def coil_capability(
     supply_air: Scalar,
     fan_speed: Scalar,
     water_temp: Scalar,
@@ -46,8 +53,8 @@ def coil_reserve(
     power: Scalar,
     valve: Scalar,
     params: PlantParams,
-) -> Scalar:
-    """Return heat that a hall's coils could move beyond what they must [kW].
+) -> tuple[Scalar, Scalar]:
+    """Return heat that a hall's coils must move, and could, nominally [kW].
 
     With the valve at a given opening, at the set-points asked for.
 
@@ -74,7 +81,28 @@ def coil_reserve(
         crah,
         crah.water_flow,
     )
-    return (moved - needed) / 1e3
+    return needed / 1e3, moved / 1e3
+
+
+def coil_floor(
+    supply_air: Scalar, water_temp: Scalar, needed: Scalar, moved: Scalar, air: Scalar
+) -> Scalar:
+    """Return the coldest supply air that the coils can hold [degC].
+
+    Heat is linear in the difference of return air and water: at the return
+    temperature that makes it the heat needed, the air leaves at
+    T_w + dT needed / moved - needed / C, dT the difference at the set-point.
+
+    Args:
+        supply_air: Set-point at which `moved` holds. [degC]
+        water_temp: Chilled water at the hall. [degC]
+        needed: Heat to move. [kW]
+        moved: Heat that the coils would move at the set-point. [kW]
+        air: Heat capacity rate of the air. [kW/K]
+    """
+    difference = supply_air + needed / air - water_temp
+    safe = jnp.maximum(moved, 1e-3 * needed)
+    return water_temp + difference * needed / safe - needed / air
 
 
 def _cells(pump_speed: Scalar, params: PlantParams) -> Scalar:
@@ -119,20 +147,104 @@ def tower_water(
     return entering - heat / (condenser.design_flow * pump_speed * WATER_HEAT), entering
 
 
+@struct.dataclass
+class TowerPrediction:
+    """Condenser water under one action, one lane. Dynamic.
+
+    Attributes:
+        soon: Basin in 5 min. [degC]
+        later: Basin in 15 min. [degC]
+        rise: Of the water through the condensers. [K]
+        approach: Share of the way that the basin goes in 5 min. [1]
+    """
+
+    soon: jax.Array
+    later: jax.Array
+    rise: jax.Array
+    approach: jax.Array
+
+
 def tower_predictions(
-    fan_speed: Scalar, pump_speed: Scalar, now: Estimate, params: PlantParams
-) -> tuple[Scalar, Scalar]:
-    """Return basin and condenser leaving water 15 min ahead [degC]."""
-    pump = components.cw_pump_power(pump_speed, params.condenser)
-    heat = (now.heat + now.chiller_power) * 1e3 + pump
+    fan_speed: Scalar,
+    pump_speed: Scalar,
+    now: Estimate,
+    params: PlantParams,
+    extra_heat: Scalar | float = 0.0,
+    start: Scalar | None = None,
+) -> TowerPrediction:
+    """Return basin and condenser rise 5 and 15 min ahead.
+
+    The basin turns over at M / m and the tower takes eta of what is above its steady
+    state each time: T(t) = T_0 + (T_steady - T_0) (1 - exp(-eta m t / M)), with
+    eta = range / (range + approach).
+
+    Args:
+        fan_speed: Tower fans. [1]
+        pump_speed: Condenser pumps. [1]
+        now: The estimate.
+        params: The plant.
+        extra_heat: Beside what the machines carry now. [kW]
+        start: Basin at the beginning; that of now where not given. [degC]
+    """
+    condenser = params.condenser
+    pump = components.cw_pump_power(pump_speed, condenser)
+    carried = now.heat + now.chiller_power + extra_heat * (1.0 + COMPRESSION)
+    heat = carried * 1e3 + pump
     leaving, entering = tower_water(fan_speed, pump_speed, heat, now.wet_bulb, params)
-    rise = entering - leaving
-    basin = SETTLED * leaving + (1.0 - SETTLED) * now.cw_supply
-    return basin, basin + rise
+    span = entering - leaving
+    share = span / jnp.maximum(entering - now.wet_bulb, 0.5)
+    rate = share * condenser.design_flow * pump_speed / condenser.basin_mass
+    steady, first = (
+        leaving + now.basin_offset,
+        now.cw_supply if start is None else start,
+    )
+    soon = 1.0 - jnp.exp(-rate * SOON)
+    later = 1.0 - jnp.exp(-rate * LATER)
+    return TowerPrediction(
+        soon=first + soon * (steady - first),
+        later=first + later * (steady - first),
+        rise=span * now.rise_factor,
+        approach=soon,
+    )
+
+
+def stored_air(act: Action, now: Estimate, params: PlantParams) -> jax.Array:
+    """Return the heat that colder supply air takes out of the halls, (halls,) [kW].
+
+    Servers and air follow within a few minutes; what warms up is not counted.
+    """
+    it = params.it
+    capacity = (it.server_capacity + it.air_capacity) * it.design_power / HALLS
+    colder = jnp.maximum(now.supply_air - act.supply_air_setpoint, 0.0)
+    return capacity * colder / (SOON * 1e3)
+
+
+def pull_down(act: Action, now: Estimate, params: PlantParams) -> Scalar:
+    """Return the heat that an action takes out of halls and chilled water [kW].
+
+    Counted as if all of it came within one step.
+    """
+    chw = params.chw
+    mass = 2.0 * chw.pipe_mass + chw.buffer_mass
+    colder = jnp.maximum(now.chw_supply - act.chw_supply_setpoint, 0.0)
+    # Where the machines do not reach their set-point there is nothing to take.
+    reached = jnp.where(now.chw_excess > 0.0, 0.0, colder)
+    water = mass * WATER_HEAT * reached / (SOON * 1e3)
+    air = jnp.sum(stored_air(act, now, params))
+    return jnp.nan_to_num(water) + jnp.nan_to_num(air)
+
+
+def free_approach(now: Estimate, params: PlantParams) -> Scalar:
+    """Return chilled water above tower water in free cooling [K].
+
+    An exchanger of effectiveness eps leaves rise (1 - eps) / eps of the water's rise.
+    """
+    effectiveness = params.condenser.economizer_effectiveness
+    return (now.chw_return - now.chw_supply) * (1.0 - effectiveness) / effectiveness
 
 
 def free_supply(fan_speed: Scalar, now: Estimate, params: PlantParams) -> Scalar:
-    """Return the chilled water that free cooling alone would give [degC].
+    """Return the chilled water that free cooling alone would settle at [degC].
 
     With T_return = T_supply + rise, the exchanger gives
     T_supply = T_basin + rise (1 - eps) / eps at full pump speed.
@@ -140,6 +252,7 @@ def free_supply(fan_speed: Scalar, now: Estimate, params: PlantParams) -> Scalar
     heat = now.heat * 1e3
     full = jnp.ones_like(now.wet_bulb)
     basin, _ = tower_water(fan_speed * full, full, heat, now.wet_bulb, params)
+    basin = basin + jnp.maximum(now.basin_offset, 0.0)
     effectiveness = params.condenser.economizer_effectiveness
     rise = heat / (params.chw.design_flow * 0.85 * WATER_HEAT)
     return basin + rise * (1.0 - effectiveness) / effectiveness
@@ -149,3 +262,23 @@ def part_load(count: Scalar, now: Estimate, params: PlantParams) -> Scalar:
     """Return the part load of `count` machines without the economizer [1]."""
     capacity = params.chiller.capacity / 1e3
     return now.heat / (jnp.maximum(count, 1.0) * capacity)
+
+
+def mechanical_power(
+    act: Action, now: Estimate, params: PlantParams, tower: TowerPrediction
+) -> Scalar:
+    """Return the power of all but the servers, 15 min ahead [kW].
+
+    Chillers by the Carnot fraction at the lift that the action leads to, drives by
+    their laws, and what the model was off by at the action in force.
+    """
+    crah, condenser = params.crah, params.condenser
+    leaving = tower.later + tower.rise
+    load = part_load(now.running, now, params)
+    water = act.chw_supply_setpoint
+    cop = components.chiller_cop(load, leaving - water, water, params.chiller)
+    chillers = jnp.where(now.running > 0.5, now.heat / cop, 0.0)
+    fans = crah.fan_power / HALLS * jnp.sum(act.crah_fan_speed**crah.fan_exponent)
+    pump = components.cw_pump_power(act.cw_pump_speed, condenser)
+    towers = condenser.fan_power * act.tower_fan_speed**3
+    return chillers + (fans + pump + towers) / 1e3 + now.power_offset

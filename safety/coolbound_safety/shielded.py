@@ -22,11 +22,10 @@ from coolbound_envs.types import (
     action_from_vector,
     action_to_vector,
 )
-from coolbound_safety.envelope import envelope_at
-from coolbound_safety.judge import judge
-from coolbound_safety.kernel import Projection, project_batch
+from coolbound_safety.guard import Memory, first_memory, guard
+from coolbound_safety.judge import bare, judge
 from coolbound_safety.margins import SafetyModel
-from coolbound_safety.types import Envelope
+from coolbound_safety.rows import row_values
 
 
 @struct.dataclass
@@ -42,28 +41,11 @@ class ShieldedParams:
 
 @struct.dataclass
 class ShieldedState:
-    """The simulation and what the filter saw last. Dynamic."""
+    """The simulation, what the filter saw last, and what it remembers. Dynamic."""
 
     task: TaskState
     observation: Observation
-
-
-def shield(
-    observation: Observation, proposed: jax.Array, model: SafetyModel
-) -> tuple[jax.Array, Projection, Envelope]:
-    """Return certified actions (B, 10), physical units, for a batch.
-
-    Args:
-        observation: Batch axis first.
-        proposed: Shape (B, 10). [each channel's unit]
-        model: Plant, limits and margins, shared by the batch.
-    """
-    lower = jnp.asarray(channel_array("lower"), proposed.dtype)[None, :]
-    span = jnp.asarray(channel_array("upper"), proposed.dtype)[None, :] - lower
-    envelopes = jax.vmap(lambda o, p: envelope_at(o, p, model))(observation, proposed)
-    unit = (proposed - lower) / span
-    projection = project_batch(envelopes, unit)
-    return lower + span * projection.u, projection, envelopes
+    memory: Memory
 
 
 @final
@@ -82,7 +64,8 @@ class ShieldedTask:
     ) -> tuple[Observation, ShieldedState]:
         """Return first observations and states of a batch, axis first."""
         observation, state = self.inner.reset_batch(key, params.task, shape)
-        return observation, ShieldedState(task=state, observation=observation)
+        memory = first_memory(shape)
+        return observation, ShieldedState(state, observation, memory)
 
     def select(
         self, ended: jax.Array, fresh: ShieldedState, kept: ShieldedState
@@ -95,6 +78,7 @@ class ShieldedTask:
         return ShieldedState(
             task=self.inner.select(ended, fresh.task, kept.task),
             observation=jax.tree.map(lanes_first, fresh.observation, kept.observation),
+            memory=jax.tree.map(lanes_first, fresh.memory, kept.memory),
         )
 
     def step(
@@ -111,25 +95,34 @@ class ShieldedTask:
         not observable, `correction`, the distance of proposed and certified in
         unit coordinates [1], `intervention`, 1 where they differ beyond the dead
         band [1], `slack`, the worst slack of any row [1], `is_flagged`, 1 where
-        the kernel fell back [1], and `envelope`, what was projected onto.
+        the kernel fell back [1], `envelope`, what was projected onto, `asked`,
+        what was, in the projection's coordinates (B, 10) [1],
+        `predicted_limits` (B, m), what the nonlinear model says of the certified
+        action without margins, by row, `is_emergency` and `is_blind`, True where
+        all cooling was asked for or old readings were not trusted, `searched`, True
+        where the nonlinear check moved the answer, and `beyond`, what it could not
+        mend, weighed by price [1].
         """
         asked = action_to_vector(action)
         in_force = state.observation.applied
         is_finite = jnp.all(jnp.isfinite(asked), axis=-1)
         proposed = jnp.where(is_finite[..., None], asked, in_force)
-        applied, projection, envelopes = shield(
-            state.observation, proposed, params.safety
+        guarded, memory = guard(
+            state.memory, state.observation, proposed, params.safety
         )
-        applied = jax.lax.stop_gradient(applied)
+        applied = jax.lax.stop_gradient(guarded.action)
         observation, task, reward, terminated, truncated, info = self.inner.step(
             key, state.task, action_from_vector(applied), params.task
         )
         span = jnp.asarray(channel_array("upper") - channel_array("lower"), jnp.float32)
         band = jnp.asarray(channel_array("dead_band"), jnp.float32)[None, :]
         moved = jnp.abs(applied - proposed)
-        judged = jax.vmap(lambda o, p: judge(o, p, params.safety))
+        now, projection = guarded.options.estimate, guarded.projection
+        judged = jax.vmap(lambda o, p, e: judge(o, p, e, params.safety))
+        predict = jax.vmap(lambda u, e, n: row_values(u, e, bare(params.safety), n))
         info = info | {
-            "proposed_limits": judged(state.observation, proposed),
+            "proposed_limits": judged(state.observation, proposed, now),
+            "predicted_limits": predict(applied, now, guarded.machines),
             "proposed": proposed,
             "certified": applied,
             "correction": jnp.sqrt(jnp.sum((moved / span[None, :]) ** 2, axis=-1)),
@@ -137,7 +130,12 @@ class ShieldedTask:
             "slack": jnp.max(jnp.maximum(projection.slack, 0.0), axis=-1),
             "is_flagged": (~projection.ok).astype(jnp.float32),
             "action_refused": info["action_refused"] | ~is_finite,
-            "envelope": envelopes,
+            "envelope": guarded.envelope,
+            "asked": guarded.options.asked,
+            "is_emergency": guarded.options.is_emergency,
+            "is_blind": guarded.options.is_blind,
+            "searched": guarded.check.share < 1.0,
+            "beyond": guarded.check.excess,
         }
-        next_state = ShieldedState(task=task, observation=observation)
+        next_state = ShieldedState(task, observation, memory)
         return observation, next_state, reward, terminated, truncated, info

@@ -4,9 +4,9 @@
     subject to  lower <= u <= upper                 bounds, never relaxed
                 G u <= h + s,  s >= 0               one named row per limit
 
-u is the action in unit coordinates: every channel mapped affinely to 0..1 over
-its range. Rows have unit norm; `scale` turns their slack back into the limit's
-own unit.
+u is the action in the coordinates of `coolbound_safety.coordinates`: every channel
+mapped affinely from 0 over its range, some longer than others. Rows have unit norm;
+`scale` turns their slack back into the limit's own unit.
 """
 
 import dataclasses
@@ -18,11 +18,15 @@ import numpy as np
 from flax import struct
 
 from coolbound_envs.spec import ACTION_SIZE, channel_array
+from coolbound_safety.coordinates import spans
 
 Array = jax.Array | np.ndarray
 
 PRICE_MAX: Final = 1e3
 """Above this the certificate drowns in rounding. [1]"""
+
+PRIORITIES: Final = (0, 1, 2)
+"""Rows of priority 0 are never relaxed, of 1 last, of 2 first."""
 
 NORM_TOLERANCE: Final = 1e-5
 """A row may be longer than 1 by this, as rounded in float32. [1]"""
@@ -80,6 +84,22 @@ ADVICE: Final = {
 
 
 @dataclasses.dataclass(frozen=True)
+class SlackProof:
+    """How far the rows of one priority gave way, and the least that they must.
+
+    Attributes:
+        priority: 1 or 2.
+        total: Sum of the slack of its unit rows. [1]
+        least: Proven lower bound of that sum over all actions inside the bounds
+            that relax the more important rows no further. [1]
+    """
+
+    priority: int
+    total: float
+    least: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Certificate:
     """Independent float64 check of one action against one envelope.
 
@@ -90,8 +110,11 @@ class Certificate:
         row_violation: Largest excess over a row that is not relaxed. [1]
         slack: Excess over each row, shape (m,). [1]
         gap: Cost of the action less a lower bound of the best cost. [1]
-        distance: Proven largest distance to the nearest safe action. [1]
+        distance: Proven largest distance to the nearest safe action; where rows
+            gave way, to the nearest that relaxes each row no further. [1]
         reasons: Why it is not certified; empty where it is.
+        proof: For each priority that gave way, and those above it, why no action
+            does with less; empty where none gave way or nothing was proven.
     """
 
     is_certified: bool
@@ -102,6 +125,7 @@ class Certificate:
     gap: float
     distance: float
     reasons: tuple[str, ...]
+    proof: tuple[SlackProof, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,9 +140,12 @@ class FilterResult:
         active: Limits that stood in the way, with the margin left to each in the
             limit's own unit (negative where relaxed).
         slack: Excess over each relaxed row in the limit's own unit, by name.
+        slack_by_priority: Sum of the slack of the unit rows of priority 0, 1 and 2;
+            `certificate.proof` says how much of it was unavoidable. [1]
         certificate: The check that the action passed, or failed as a last resort.
         timing_s: Wall-clock time of the decision. [s]
         rung: Which candidate was taken.
+        input_digest: SHA-256 of the envelope and the proposal that were given.
     """
 
     action: np.ndarray
@@ -130,18 +157,18 @@ class FilterResult:
     certificate: Certificate
     timing_s: float
     rung: str
+    slack_by_priority: tuple[float, float, float]
+    input_digest: str
 
 
 def to_unit64(action: np.ndarray) -> np.ndarray:
-    """Map an action (..., 10) in physical units to unit coordinates, float64."""
-    lower, upper = channel_array("lower"), channel_array("upper")
-    return (np.asarray(action, dtype=np.float64) - lower) / (upper - lower)
+    """Map an action (..., 10) in physical units to coordinates, float64."""
+    return (np.asarray(action, dtype=np.float64) - channel_array("lower")) / spans()
 
 
 def from_unit64(unit: np.ndarray) -> np.ndarray:
-    """Map unit coordinates (..., 10) to an action in physical units, float64."""
-    lower, upper = channel_array("lower"), channel_array("upper")
-    return lower + np.asarray(unit, dtype=np.float64) * (upper - lower)
+    """Map coordinates (..., 10) to an action in physical units, float64."""
+    return channel_array("lower") + np.asarray(unit, dtype=np.float64) * spans()
 
 
 def as_float64(envelope: Envelope, proposed: np.ndarray) -> Envelope:
@@ -173,6 +200,7 @@ def find_faults(envelope: Envelope, proposed: np.ndarray) -> list[str]:
     data |= {"lower bounds": envelope.lower, "upper bounds": envelope.upper}
     data |= {"rows": envelope.G, "row limits": envelope.h, "prices": envelope.price}
     data |= {"backup action": envelope.backup, "held action": envelope.held}
+    data |= {"scales": envelope.scale, "priorities": envelope.priority}
     faults = [
         f"{name}: a value is not finite"
         for name, x in data.items()
@@ -184,6 +212,8 @@ def find_faults(envelope: Envelope, proposed: np.ndarray) -> list[str]:
         faults.append("bounds: a lower bound is above its upper bound")
     if np.any((envelope.price < 0.0) | (envelope.price > PRICE_MAX * (1.0 + 1e-9))):
         faults.append(f"prices: one is outside 0 to {PRICE_MAX:g}")
+    if not np.all(np.isin(envelope.priority, PRIORITIES)):
+        faults.append("priorities: one is not 0, 1 or 2")
     if np.any(np.linalg.norm(envelope.G, axis=-1) > 1.0 + NORM_TOLERANCE):
         faults.append("rows: one is longer than 1; normalise it")
     return faults

@@ -54,6 +54,7 @@ class ReportData:
         model_notes: What the rollouts rest on, one sentence each.
         null_basis: The power that the null test compares.
         statuses: What the safety layer did, in words, with the steps of each.
+        limits_off: Names of the limits that the site file switches off.
     """
 
     site: str
@@ -72,6 +73,7 @@ class ReportData:
     model_notes: Sequence[str] = ()
     null_basis: str = ""
     statuses: Sequence[tuple[str, int]] = ()
+    limits_off: Sequence[str] = ()
 
 
 def render_report(data: ReportData) -> str:
@@ -106,10 +108,14 @@ def _context(data: ReportData) -> dict[str, object]:
         "calendar": _calendar(time_local, stopped, data.log),
         "stopped_steps": int(np.sum(stopped)),
         "channels": rows.channel_rows(decisions),
-        "limits": [rows.limit_row(limit) for limit in data.limits],
+        "limits": [rows.limit_row(x, x.name in data.limits_off) for x in data.limits],
         "violated": [rows.limit_row(x) for x in violated[:VIOLATED_SHOWN]],
         "more_violated": [x.name for x in violated[VIOLATED_SHOWN:]],
-        "unobservable": [x for x in data.limits if not x.certified.observable],
+        "unobservable": [
+            x
+            for x in data.limits
+            if not x.certified.observable and x.name not in data.limits_off
+        ],
         "totals": rows.totals(data.limits),
         "potential": rows.interval_text(data.potential),
         "null_test": rows.interval_text(data.null_test),
@@ -123,7 +129,9 @@ def _context(data: ReportData) -> dict[str, object]:
         "hidden_events": max(0, len(data.events) - EVENTS_SHOWN),
         "unmapped": [n for n in POINT_NAMES if n not in data.log.observable],
         "health": rows.health_rows(data.log),
-        "in_model": [rows.model_row(limit) for limit in data.model_limits],
+        "in_model": [
+            rows.model_row(x, x.name in data.limits_off) for x in data.model_limits
+        ],
         "model_totals": rows.model_totals(data.model_limits),
     }
 

@@ -106,21 +106,22 @@ def most_violated(limits: Sequence[LimitReport]) -> list[LimitReport]:
     return sorted(found, key=seriousness, reverse=True)
 
 
-def limit_row(limit: LimitReport) -> dict[str, object]:
-    """Return what each side did to one limit."""
+def limit_row(limit: LimitReport, is_off: bool = False) -> dict[str, object]:
+    """Return what each side did to one limit; that it is off, where it is."""
     sides = (limit.operator, limit.proposed, limit.certified)
     return {
         "number": limit.number,
         "name": limit.name,
         "meaning": limit.meaning,
         "unit": limit.unit,
-        "sides": [_side(side, limit.unit) for side in sides],
+        "sides": [_side(side, limit.unit, is_off) for side in sides],
     }
 
 
-def _side(value: LimitValue, unit: str) -> dict[str, str]:
-    if not value.observable:
-        return {"tone": "quiet", "worst": "", "steps": "", "text": "not observable"}
+def _side(value: LimitValue, unit: str, is_off: bool) -> dict[str, str]:
+    if is_off or not value.observable:
+        text = "off" if is_off else "not observable"
+        return {"tone": "quiet", "worst": "", "steps": "", "text": text}
     worst = number(value.worst, unit, True)
     if value.violations == 0:
         text = f"met, {_unit(worst, unit)}"
@@ -130,9 +131,10 @@ def _side(value: LimitValue, unit: str) -> dict[str, str]:
     return {"tone": "violated", "worst": worst, "steps": steps, "text": text}
 
 
-def model_row(limit: ModelLimit) -> dict[str, object]:
+def model_row(limit: ModelLimit, is_off: bool = False) -> dict[str, object]:
     """Return what both rollouts did to one limit on the model's true state."""
-    sides = [_side(side, limit.unit) for side in (limit.operator, limit.policy)]
+    both = (limit.operator, limit.policy)
+    sides = [_side(side, limit.unit, is_off) for side in both]
     for side in sides:
         # The model sees everything: a limit without a value had nothing to watch.
         side["text"] = side["text"].replace("not observable", "never applied")

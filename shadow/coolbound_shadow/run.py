@@ -10,6 +10,7 @@ import numpy as np
 
 import coolbound_shadow
 from coolbound_envs.limit_numbers import parse_limits
+from coolbound_envs.limit_policy import parse_limit_policy
 from coolbound_envs.site import Site
 from coolbound_envs.spec import action_digest
 from coolbound_envs.tables import InputError
@@ -205,6 +206,7 @@ def summarise(run: ShadowRun, seconds: float) -> dict[str, object]:
     )
     latency = 1e3 * run.replay.latency
     return summary | {
+        "limits_off": list(parse_limit_policy(run.site.root).limits_off),
         "fallbacks": _fallbacks(run.replay),
         "replay_test": {
             "actions": _number(run.replay_error),
@@ -267,6 +269,7 @@ def report_data(run: ShadowRun, digest: str) -> ReportData:
         model_notes=model_notes(run.twin),
         null_basis=run.twin.null_basis,
         statuses=_statuses(run.replay),
+        limits_off=parse_limit_policy(run.site.root).limits_off,
     )
 
 

@@ -1,17 +1,21 @@
 """A site file is read strictly: each mistake is named where it is."""
 
+import tomllib
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from made_plants import site
 
-from coolbound_envs.limit_numbers import parse_limits
+from coolbound_envs.limit_numbers import FIELDS, parse_limits
+from coolbound_envs.limit_policy import parse_limit_policy
 from coolbound_envs.limit_table import LIMIT_NAMES
 from coolbound_envs.site import load_site
 from coolbound_envs.tables import InputError
 
 TEXT = site().path.read_text(encoding="utf-8")
+PLAIN = TEXT.partition("# The 21 limits")[0]
 
 
 def written(folder: Path, text: str) -> Path:
@@ -108,7 +112,7 @@ LIMIT_MISTAKES = [
 def test_a_mistake_in_the_limits_is_told(
     tmp_path: Path, text: str, words: tuple[str, ...]
 ) -> None:
-    found = refusal(written(tmp_path, TEXT + "\n" + text + "\n"))
+    found = refusal(written(tmp_path, PLAIN + "\n" + text + "\n"))
     assert "mine.toml" in found
     assert all(word in found for word in words), found
     assert "expected" in found or "correct" in found
@@ -120,12 +124,30 @@ def test_limits_take_values_units_margins_and_switches(tmp_path: Path) -> None:
         "[limits.CHW_DP_MIN]\ncoil_margin = 0.1\nmargin = 0.05\n"
         "[limits.SURGE_LINE]\non = false\n"
     )
-    found = load_site(written(tmp_path, TEXT + "\n" + text))
+    found = load_site(written(tmp_path, PLAIN + "\n" + text))
     numbers = parse_limits(found.root, found.feeder_power)
     np.testing.assert_allclose(numbers.inlet_max, 25.0, atol=1e-4)
     off = [n for n, x in zip(LIMIT_NAMES, numbers.is_on, strict=True) if x < 0.5]
     assert off == ["SURGE_LINE"]
     np.testing.assert_allclose(numbers.feeder_power, 1.2e6)
+
+
+def test_the_embedded_site_spells_out_every_number_of_every_limit(
+    tmp_path: Path,
+) -> None:
+    section = tomllib.loads(TEXT)["limits"]
+    assert tuple(section) == LIMIT_NAMES
+    for limit, key, *_ in FIELDS.values():
+        assert key in section[limit], f"{limit}.{key}"
+    for name, table in section.items():
+        assert {"on", "priority", "source"} <= set(table), name
+    # Without them a site has the same numbers.
+    bare = load_site(written(tmp_path, PLAIN))
+    spelled, left_out = (
+        parse_limits(found.root, found.feeder_power) for found in (site(), bare)
+    )
+    jax.tree.map(np.testing.assert_array_equal, spelled, left_out)
+    assert parse_limit_policy(site().root) == parse_limit_policy(bare.root)
 
 
 def test_a_site_that_is_not_there_is_told_with_what_to_check(tmp_path: Path) -> None:

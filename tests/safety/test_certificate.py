@@ -69,6 +69,15 @@ def test_multipliers_of_swapped_rows_are_refused(solved) -> None:
         assert not certify(envelope, c, u, np.roll(lam, 1), _h(envelope)).is_certified
 
 
+def test_rows_that_were_swapped_are_refused(solved) -> None:
+    for envelope, c, u, lam in solved:
+        at = int(np.argmax(lam))
+        rows = np.array(envelope.G)
+        rows[[at, (at + 1) % M]] = rows[[(at + 1) % M, at]]
+        swapped = dataclasses.replace(envelope, G=rows)
+        assert not certify(swapped, c, u, lam, _h(envelope)).is_certified
+
+
 def test_rows_that_moved_after_the_solve_are_refused(solved) -> None:
     for envelope, c, u, lam in solved:
         stale = dataclasses.replace(envelope, h=np.asarray(envelope.h) - 1e-3)

@@ -4,14 +4,15 @@ import dataclasses
 
 import numpy as np
 import pytest
-from families import M, N, lane, make_family
+from families import ARRAYS, M, N, lane, make_family
 
 from coolbound_envs.spec import CHANNEL_NAMES, channel_array
-from coolbound_safety.bench import measure_projection
 from coolbound_safety.candidates import FULL_COOLING, Solver, shrink
 from coolbound_safety.conclusion import differs
+from coolbound_safety.coordinates import weights
 from coolbound_safety.filter import SafetyFilter
-from coolbound_safety.reference import solve_active_set
+from coolbound_safety.reference import SolverFailureError, solve_active_set
+from coolbound_safety.start_up import warm_up
 from coolbound_safety.types import (
     Envelope,
     FilterResult,
@@ -129,7 +130,7 @@ def test_differs_compares_each_channel_with_its_dead_band() -> None:
 def test_active_bounds_tell_ramp_from_range() -> None:
     envelope, _ = problem()
     lower, upper = np.full(N, 0.3), np.full(N, 0.6)
-    lower[0], upper[1] = 0.0, 1.0
+    lower[0], upper[1] = 0.0, weights()[1]
     free = dataclasses.replace(
         envelope,
         lower=lower,
@@ -140,7 +141,7 @@ def test_active_bounds_tell_ramp_from_range() -> None:
         h=np.ones(M),
     )
     c = np.full(N, 0.4)
-    c[:3] = -0.5, 1.5, 0.9
+    c[:3] = -0.5, weights()[1] + 0.5, 0.9
     active = dict(FILTER.decide_unit(free, c).active)
     names = [f"range:{CHANNEL_NAMES[0]}", f"range:{CHANNEL_NAMES[1]}"]
     assert list(active) == [*names, f"ramp:{CHANNEL_NAMES[2]}"]
@@ -248,18 +249,27 @@ def test_solvers_that_disagree_mean_bad_data() -> None:
     assert "disagree" in result.reason
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-@pytest.mark.parametrize("field", ["lower", "upper", "G", "h", "price", "backup"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("field", ARRAYS)
 def test_data_that_are_not_finite_fall_back_with_a_reason(
     field: str, value: float
 ) -> None:
     envelope, c = problem()
-    broken = np.array(getattr(envelope, field))
+    broken = np.array(getattr(envelope, field), dtype=np.float64)
     broken.flat[0] = value
     result = FILTER.decide_unit(dataclasses.replace(envelope, **{field: broken}), c)
     assert result.status == FilterStatus.FALLBACK
+    assert result.rung == ("hold" if field == "backup" else "backup")
     assert "not finite" in result.reason
     assert np.all(np.isfinite(result.action))
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, 1e308])
+def test_a_wild_proposal_ends_inside_the_envelope(value: float) -> None:
+    envelope, c = problem()
+    result = FILTER.decide_unit(envelope, np.where(np.arange(N) == 2, value, c))
+    assert_inside(envelope, result)
+    assert result.certificate.is_certified
 
 
 def test_nan_proposal_falls_back_to_the_certified_backup() -> None:
@@ -280,6 +290,8 @@ def test_with_nothing_known_the_plant_is_cooled_fully() -> None:
     assert result.rung == "full_cooling"
     coldest = channel_array("lower")[[0, 1, 4]]
     np.testing.assert_array_equal(result.action[[0, 1, 4]], coldest)
+    fastest = channel_array("upper")[[2, 3, 5, 6, 7, 8]]
+    np.testing.assert_allclose(result.action[[2, 3, 5, 6, 7, 8]], fastest)
 
 
 @pytest.mark.parametrize(
@@ -288,6 +300,7 @@ def test_with_nothing_known_the_plant_is_cooled_fully() -> None:
         ("lower", 0.99, "above its upper bound"),
         ("price", 1e6, "outside 0 to 1000"),
         ("G", 2.0, "longer than 1"),
+        ("priority", 3, "not 0, 1 or 2"),
     ],
 )
 def test_inconsistent_data_fall_back_with_a_reason(
@@ -345,13 +358,48 @@ def test_physical_units_round_trip() -> None:
     np.testing.assert_allclose(from_unit64(to_unit64(action)), action, atol=1e-12)
 
 
-def test_the_bench_reports_what_the_design_promises() -> None:
-    envelopes, c = make_family(300, 55)
-    report = measure_projection(envelopes, c, decisions=20)
-    assert report["in_jit"]["instances"] == 300
-    assert report["in_jit"]["max_violation"] <= 0.0
-    assert report["in_jit"]["max_distance"] <= 1e-4
-    assert report["in_jit"]["flagged_share"] == 0.0
-    assert report["in_jit"]["per_cpu_second"] > 0.0
-    assert report["control"]["decisions"] == report["control"]["certified"] == 20
-    assert set(report["control"]["by_rung"]) == {"active_set"}
+def test_the_digest_names_everything_that_was_given() -> None:
+    envelope, c = problem()
+    digests = {FILTER.decide_unit(envelope, c).input_digest}
+    assert FILTER.decide_unit(envelope, c.copy()).input_digest in digests
+    for field in ARRAYS:
+        other = np.array(getattr(envelope, field), dtype=np.float64)
+        other.flat[-1] = 2.0 if field == "priority" else other.flat[-1] * 0.999
+        if np.array_equal(other, getattr(envelope, field)):
+            other.flat[-1] = 1.0
+        changed = dataclasses.replace(envelope, **{field: other})
+        digests.add(FILTER.decide_unit(changed, c).input_digest)
+    renamed = dataclasses.replace(envelope, names=("other", *envelope.names[1:]))
+    digests.add(FILTER.decide_unit(renamed, c).input_digest)
+    digests.add(FILTER.decide_unit(envelope, c * 0.999).input_digest)
+    assert len(digests) == len(ARRAYS) + 3
+
+
+def test_slack_is_summed_by_priority() -> None:
+    envelope, c = problem(has_slack=True)
+    result = FILTER.decide_unit(envelope, c)
+    priority = np.asarray(envelope.priority)
+    for tier in (0, 1, 2):
+        names = [envelope.names[i] for i in np.flatnonzero(priority == tier)]
+        scale = dict(zip(envelope.names, np.asarray(envelope.scale), strict=True))
+        total = sum(result.slack.get(name, 0.0) / scale[name] for name in names)
+        assert result.slack_by_priority[tier] == pytest.approx(total)
+
+
+def test_start_up_compiles_and_proves_a_sound_filter() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def counted(given: Envelope, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        seen.append(np.shape(given.G))
+        return solve_active_set(given, c)
+
+    warm_up(SafetyFilter(exact=counted), M)
+    assert set(seen) == {(M, N)}
+    with pytest.raises(ValueError, match="found 1 row"):
+        warm_up(FILTER, 1)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_start_up_refuses_a_filter_without_a_sound_solver(fault: Solver) -> None:
+    with pytest.raises(SolverFailureError, match="a known answer is missed"):
+        warm_up(SafetyFilter(exact=fault, second=fault), M)

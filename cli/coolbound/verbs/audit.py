@@ -19,6 +19,7 @@ from coolbound.choices import (
     TRAINING_WEATHER,
 )
 from coolbound.compose import (
+    chosen_site,
     named_controller,
     plant_task,
     policy_folder,
@@ -39,7 +40,7 @@ from coolbound_envs.audit.records import (
 from coolbound_envs.audit.run import TITLES, run_audit
 from coolbound_envs.audit.subjects import calm_and_rough
 from coolbound_envs.cooling import CoolingTask
-from coolbound_envs.site import EMBEDDED, Site, load_site
+from coolbound_envs.site import EMBEDDED, Site
 from coolbound_envs.spec import POINT_NAMES, action_digest
 from coolbound_envs.tables import InputError
 from coolbound_safety.shielded import ShieldedTask
@@ -62,7 +63,7 @@ def run(options: Namespace) -> Answer:
         InputError: Site, log or folder cannot be used.
     """
     check_target(options.out, MARKER)
-    site = load_site(options.site)
+    site = chosen_site(options.site)
     sizes = QUICK if options.quick else Sizes()
     subject = _subject(site, sizes, options.log, options.shielded)
     with progress_bar() as progress:

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from coolbound.choices import (
+    BASELINE,
+    ENGINES,
+    PEERS,
     START_RULE,
     TRAINING_LOADS,
     TRAINING_WEATHER,
@@ -24,21 +27,21 @@ SHADOW_DAYS = 30
 """Days of log that `bench shadow` replays. [1]"""
 
 DECISIONS = 1000
-"""Decisions at control time that `bench projection` measures. [1]"""
+"""Decisions at control time that `bench projection` takes by default. [1]"""
 
 
 def run(options: Namespace) -> Answer:
     """Measure one part and return its figures.
 
     Raises:
-        InputError: The site is missing or wrong.
+        InputError: The site is missing or wrong, or what to measure against is not
+            this measurement's or not installed.
     """
     site = load_site(options.site)
     facts = machine_facts()
     begun = time.perf_counter()
-    found = MEASURES[options.what](site, options.size, options.seed)
-    if options.against is not None:
-        found = found | _against_energyplus(site, options.what, found)
+    _check_against(options.what, options.against)
+    found = MEASURES[options.what](site, options)
     seconds = time.perf_counter() - begun
     data = {
         "schema": "coolbound.bench/1",
@@ -51,7 +54,23 @@ def run(options: Namespace) -> Answer:
     return Answer(data, "\n".join(_lines(data)))
 
 
-def _plant(site: Site, size: int | None, seed: int) -> dict[str, Any]:
+def _check_against(what: str, against: str | None) -> None:
+    """Refuse an engine or peers that the measurement does not know.
+
+    Raises:
+        InputError: It does not.
+    """
+    known = AGAINST.get(what)
+    if against in (None, known):
+        return
+    where = next(name for name, other in AGAINST.items() if other == against)
+    raise InputError(
+        f"bench {what}: found --against {against}, expected it with bench {where}; "
+        "leave it out"
+    )
+
+
+def _plant(site: Site, options: Namespace) -> dict[str, Any]:
     """Return speed by batch; without a bound on size also how the plant scales."""
     from coolbound_envs.bench import BATCHES, measure_plant, with_drill
     from coolbound_envs.bench_scale import (
@@ -62,31 +81,25 @@ def _plant(site: Site, size: int | None, seed: int) -> dict[str, Any]:
     )
 
     params = with_drill(plant_task(site, TRAINING_WEATHER, TRAINING_LOADS))
+    size, seed = options.size, options.seed
     batches = [batch for batch in BATCHES if size is None or batch <= size]
     found = measure_plant(params, batches, seed)
-    if size is not None:
-        return found
-    cities = with_drill(plant_task(site, YEAR_CITIES, TRAINING_LOADS))
-    return found | {
-        "year": measure_year(cities, seed),
-        "two_devices": in_fresh_process(measure_devices, params, devices=2),
-        "fleet": in_fresh_process(measure_memory, params),
-    }
+    if size is None:
+        cities = with_drill(plant_task(site, YEAR_CITIES, TRAINING_LOADS))
+        found |= {
+            "year": measure_year(cities, seed),
+            "two_devices": in_fresh_process(measure_devices, params, devices=2),
+            "fleet": in_fresh_process(measure_memory, params),
+        }
+    return found | (_energyplus(site, found) if options.against else {})
 
 
-def _against_energyplus(
-    site: Site, what: str, found: Mapping[str, Any]
-) -> dict[str, Any]:
+def _energyplus(site: Site, found: Mapping[str, Any]) -> dict[str, Any]:
     """Return EnergyPlus' speed on the same site and how far ours is ahead.
 
     Raises:
-        InputError: It is not installed, or the measurement is not the plant's.
+        InputError: It is not installed.
     """
-    if what != "plant":
-        raise InputError(
-            f"bench {what}: found --against energyplus, expected it with bench plant; "
-            "leave it out"
-        )
     from coolbound_envs.energyplus.speed import measure_energyplus
 
     theirs = measure_energyplus(site=site)
@@ -94,32 +107,49 @@ def _against_energyplus(
     return {"energyplus": theirs, "ratio_energyplus": ratio}
 
 
-def _projection(site: Site, size: int | None, seed: int) -> dict[str, Any]:
-    from coolbound_safety.bench import measure_projection
-    from coolbound_safety.recording import record_envelopes
+def _projection(site: Site, options: Namespace) -> dict[str, Any]:
+    """Return both projections' figures, with `--against peers` theirs as well.
 
+    Raises:
+        InputError: A peer is not installed.
+    """
+    from coolbound_safety.bench import complete, measure_projection
+    from coolbound_safety.layer import SafetyLayer
+    from coolbound_safety.peers import measure_peers, require_peers
+    from coolbound_safety.recording import Recorder
+
+    if options.against:
+        require_peers()
     params = shielded_task(site, plant_task(site, TRAINING_WEATHER, TRAINING_LOADS))
-    controller = named_controller(START_RULE, site).controller
-    recorded = record_envelopes(params, controller, size or ENVELOPES, seed=seed)
-    return measure_projection(*recorded, DECISIONS)
+    recorder = Recorder(params, named_controller(START_RULE, site).controller)
+    recorded = recorder.envelopes(options.size or ENVELOPES, seed=options.seed)
+    decisions = options.decisions or DECISIONS
+    course = recorder.course(decisions, seed=options.seed)
+    layer = SafetyLayer(params.safety, named_controller(BASELINE, site).controller)
+    found = measure_projection(*recorded, decisions, complete(layer, *course))
+    return found | (measure_peers(*recorded) if options.against else {})
 
 
-def _train(site: Site, size: int | None, seed: int) -> dict[str, Any]:
+def _train(site: Site, options: Namespace) -> dict[str, Any]:
     from coolbound.verbs.train import shielded_learning_task
     from coolbound_controllers.bench import UPDATES, measure_training
     from coolbound_controllers.hyperparameters import Hyperparameters
 
     task = shielded_learning_task(site, TRAINING_WEATHER, TRAINING_LOADS)
-    return measure_training(task, Hyperparameters(seed=seed), size or UPDATES)
+    hyperparameters = Hyperparameters(seed=options.seed)
+    return measure_training(task, hyperparameters, options.size or UPDATES)
 
 
-def _shadow(site: Site, size: int | None, seed: int) -> dict[str, Any]:
+def _shadow(site: Site, options: Namespace) -> dict[str, Any]:
     from coolbound_shadow.bench import measure_shadow
 
-    return measure_shadow(size or SHADOW_DAYS)
+    return measure_shadow(options.size or SHADOW_DAYS)
 
 
-MEASURES: dict[str, Callable[[Site, int | None, int], dict[str, Any]]] = {
+AGAINST: dict[str, str] = {"plant": ENGINES[1], "projection": PEERS}
+"""What each measurement can be held against."""
+
+MEASURES: dict[str, Callable[[Site, Namespace], dict[str, Any]]] = {
     "plant": _plant,
     "projection": _projection,
     "train": _train,

@@ -11,7 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from coolbound.choices import BASELINE
-from coolbound.compose import Named, named_controller, plant_task, shielded_task
+from coolbound.compose import (
+    Named,
+    chosen_site,
+    limits_off,
+    named_controller,
+    plant_task,
+    shielded_task,
+)
 from coolbound.console import Answer, Progress, json_text, progress_bar
 from coolbound.evaluation_table import evaluation_table
 from coolbound_controllers.evaluation import Contender, Trace, figures
@@ -21,8 +28,9 @@ from coolbound_envs.cooling import CoolingTask
 from coolbound_envs.episode import TaskParams
 from coolbound_envs.interval import CONTROL_INTERVAL
 from coolbound_envs.scenario import Place
-from coolbound_envs.site import Site, load_site
+from coolbound_envs.site import Site
 from coolbound_envs.tables import InputError
+from coolbound_safety.guard import first_memory
 from coolbound_safety.shielded import ShieldedState, ShieldedTask
 from coolbound_shadow.output import check_target, output_folder
 from coolbound_shadow.statistics import paired_difference
@@ -44,7 +52,7 @@ def run(options: Namespace) -> Answer:
     """
     begun = time.perf_counter()
     check_target(options.out, MARKER)
-    site = load_site(options.site)
+    site = chosen_site(options.site)
     named = _controllers(options.controllers, site)
     task = plant_task(site, options.weather, [options.load])
     contenders = list(_contenders(named, site, task, options.filter_off))
@@ -53,6 +61,7 @@ def run(options: Namespace) -> Answer:
     data = {
         "schema": "coolbound.evaluate/1",
         "site": site.name,
+        "limits_off": limits_off(site),
         "weather": list(options.weather),
         "load": options.load,
         "days": options.days,
@@ -153,7 +162,7 @@ def _play_all(
     for one in contenders:
         first: Any = state
         if isinstance(one.environment, ShieldedTask):
-            first = ShieldedState(task=state, observation=observation)
+            first = ShieldedState(state, observation, first_memory((count,)))
 
         def show(done: int, name: str = one.name) -> None:
             progress(name, done // STEPS_PER_DAY, options.days)

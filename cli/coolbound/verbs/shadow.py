@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from coolbound.choices import REFERENCE_POLICY, RULES
-from coolbound.compose import named_controller, policy_folder
+from coolbound.compose import chosen_site, named_controller, policy_folder
 from coolbound.console import Answer, progress_bar
-from coolbound_envs.site import load_site
 from coolbound_envs.tables import InputError
 from coolbound_shadow.run import run_shadow
 
@@ -20,7 +19,7 @@ def run(options: Namespace) -> Answer:
     Raises:
         InputError: Site, log, policy or folder cannot be used.
     """
-    site = load_site(options.site)
+    site = chosen_site(options.site)
     rule, folder = None, None
     if options.policy in RULES:
         rule = named_controller(options.policy, site).controller

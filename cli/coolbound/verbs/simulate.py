@@ -2,12 +2,11 @@
 
 from argparse import Namespace
 
-from coolbound.compose import named_controller
+from coolbound.compose import chosen_site, limits_off, named_controller
 from coolbound.console import Answer, progress_bar
 from coolbound.energyplus_choice import log_maker
 from coolbound_envs.fault_files import load_faults
 from coolbound_envs.load import load_trace
-from coolbound_envs.site import load_site
 from coolbound_envs.weather import load_weather
 from coolbound_shadow.log_types import local_text
 from coolbound_shadow.log_writer import write_log
@@ -24,7 +23,7 @@ def run(options: Namespace) -> Answer:
         InputError: Site, weather, load, faults or folder cannot be used.
     """
     check_target(options.out, MARKER)
-    site = load_site(options.site)
+    site = chosen_site(options.site)
     operator = named_controller(options.operator, site).controller
     faults = () if options.faults is None else load_faults(options.faults)
     weather, load = load_weather(options.weather), load_trace(options.load)
@@ -46,6 +45,7 @@ def run(options: Namespace) -> Answer:
     data = {
         "schema": "coolbound.simulate/1",
         "site": site.name,
+        "limits_off": limits_off(site),
         "engine": options.engine,
         "operator": options.operator,
         "weather": weather.name,

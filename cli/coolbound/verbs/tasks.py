@@ -4,12 +4,12 @@ import dataclasses
 from argparse import Namespace
 from typing import Any
 
-from coolbound.compose import Named, named_controller, shielded_task
+from coolbound.compose import Named, chosen_site, named_controller, shielded_task
 from coolbound.console import Answer, progress_bar, table
 from coolbound_controllers.episodes import TaskFigures, score_task
 from coolbound_envs.cooling import CoolingTask
 from coolbound_envs.limit_table import GROUPS
-from coolbound_envs.site import Site, load_site
+from coolbound_envs.site import Site
 from coolbound_envs.tasks import (
     SETTLE_STEPS,
     TASKS,
@@ -38,7 +38,7 @@ def run(options: Namespace) -> Answer:
     Raises:
         InputError: A task, a controller or the site cannot be used.
     """
-    site = load_site(options.site)
+    site = chosen_site(options.site)
     tasks = [reference_task(name) for name in options.names or TASKS]
     contenders = [named_controller(name, site) for name in options.controllers]
     found: dict[str, dict[str, Any]] = {}

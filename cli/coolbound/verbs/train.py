@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from coolbound.choices import TRAINING_LOADS, TRAINING_WEATHER
-from coolbound.compose import plant_task, shielded_task
+from coolbound.compose import chosen_site, limits_off, plant_task, shielded_task
 from coolbound.console import Answer
 from coolbound.training_view import training_view
 from coolbound_controllers.atomic import write_atomic
@@ -29,7 +29,7 @@ from coolbound_controllers.training import (
 from coolbound_envs.accounts import REWARD_POWER
 from coolbound_envs.cooling import CoolingTask
 from coolbound_envs.features import FEATURE_NAMES, feature_map
-from coolbound_envs.site import Site, load_site
+from coolbound_envs.site import Site
 from coolbound_envs.tables import InputError
 from coolbound_safety.shielded import ShieldedTask
 
@@ -48,7 +48,7 @@ def run(options: Namespace) -> Answer:
         TrainingError: A number became infinite or NaN.
     """
     hyper = parse_overrides(options.set)
-    site = load_site(options.site)
+    site = chosen_site(options.site)
     task = shielded_learning_task(site, options.weather, options.load)
     facts = _facts(options, site)
     first = _open_folder(options.out, facts, options.resume)
@@ -58,6 +58,7 @@ def run(options: Namespace) -> Answer:
         trained = train(task, hyper, options.out, options.resume, show)
     name = options.name or options.out.absolute().name
     manifest = describe(trained, name, site.digest, command(options))
+    manifest["limits_off"] = limits_off(site)
     folder = options.out / POLICY
     digest = save_policy(folder, trained.weights, manifest, FEATURE_NAMES)
     _write_page(options.out, limits)
@@ -66,6 +67,7 @@ def run(options: Namespace) -> Answer:
         "schema": "coolbound.train/1",
         "policy": {"name": name, "digest": digest, "folder": str(folder)},
         "site": site.name,
+        "limits_off": limits_off(site),
         "command": manifest["command"],
         "cost_limits": limits,
         "final": trained.metrics,

@@ -1,0 +1,1 @@
+"""The evidence behind `docs/safety-evidence.md`: measured, explained and written."""

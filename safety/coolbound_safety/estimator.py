@@ -1,0 +1,406 @@
+"""From instruments to the estimate, robust to one wrong instrument per quantity.
+
+Every quantity that matters is known in three ways that share no instrument, and the
+middle one is believed: a reading that is stuck, biased or missing is outvoted. What
+the nominal model gets wrong at the point where the plant runs is learned slowly as a
+factor or an offset (the disturbance estimate of offset-free predictive control), so
+that the rows of the envelope are right there whatever the true sizes are.
+"""
+
+import dataclasses
+from typing import Final
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from coolbound_envs.constants import AIR_HEAT, WATER_HEAT
+from coolbound_envs.spec import HALLS, ZONES
+from coolbound_envs.types import Observation, Scalar
+from coolbound_safety.estimate import Estimate
+from coolbound_safety.learned import Learned, learn, learned_nothing
+from coolbound_safety.margins import SafetyModel
+from coolbound_safety.readings import (
+    first_known,
+    middle,
+    oldest_of,
+    usable,
+    usable_hall,
+    usable_halls,
+    usable_zones,
+)
+
+INTERVAL: Final = 300.0
+"""Control interval that rates here refer to. [s]"""
+
+FOLLOW: Final = 0.1
+"""A remembered value follows the highest reading by this much an interval, so that
+one stuck instrument cannot hold it for ever. [K]"""
+
+FAST: Final = 0.5
+"""A zone that moves away from its hall by more is believed at once. [K]"""
+
+FIRST_MOST: Final = 3.0
+"""A first deviation is believed up to this. [K]"""
+
+GROWTH: Final = {"inlet": 0.25, "load": 0.03, "dew_point": 0.25, "tower": 0.4}
+"""What a missing quantity may change by in one interval. [mixed units]"""
+
+
+@struct.dataclass
+class EstimatorState:
+    """What the estimator remembers, one lane. Dynamic.
+
+    Attributes:
+        it_power: Last load, (halls,). [kW]
+        rise: Middle inlet over supply air, (halls,). [K]
+        rise_high: The same, its highest of late, (halls,). [K]
+        rise_low: The same, its lowest of late, (halls,). [K]
+        hotter: Zones above their hall's middle, lasting, (halls, zones). [K]
+        colder: Zones below their hall's middle, lasting, (halls, zones). [K]
+        supply_excess: Raw excess of supply air one interval ago, (halls,). [K]
+        water_excess: Raw excess of chilled water one interval ago. [K]
+        inlets: Middle inlet now, 5 and 10 min ago, (3, halls). [degC]
+        room_dew_point: Last dew point. [degC]
+        chw_supply: Last chilled water. [degC]
+        chw_return: Last chilled water. [degC]
+        cw_supply: Last tower water. [degC]
+        wet_bulb: Last outdoor air. [degC]
+        heat: Last heat. [kW]
+        chiller_power: Last power of all machines. [kW]
+        mechanical_power: Last power of all but the servers. [kW]
+        counts: Last chillers running, starting, economizer, (3,). [1]
+        unseen: Age of inlets per hall, loads per hall, dew point, tower water and
+            wet bulb, (2 halls + 2 halls + 3,). [s]
+        learned: What the model gets wrong here.
+    """
+
+    it_power: jax.Array
+    rise: jax.Array
+    rise_high: jax.Array
+    rise_low: jax.Array
+    hotter: jax.Array
+    colder: jax.Array
+    supply_excess: jax.Array
+    water_excess: jax.Array
+    inlets: jax.Array
+    room_dew_point: jax.Array
+    chw_supply: jax.Array
+    chw_return: jax.Array
+    cw_supply: jax.Array
+    wet_bulb: jax.Array
+    heat: jax.Array
+    chiller_power: jax.Array
+    mechanical_power: jax.Array
+    counts: jax.Array
+    unseen: jax.Array
+    learned: Learned
+
+
+def first_state() -> EstimatorState:
+    """Return the memory before the first observation: nothing is known."""
+
+    def unknown(*shape: int) -> jax.Array:
+        return jnp.full(shape, jnp.nan, jnp.float32)
+
+    return EstimatorState(
+        it_power=unknown(HALLS),
+        rise=unknown(HALLS),
+        rise_high=unknown(HALLS),
+        rise_low=unknown(HALLS),
+        hotter=unknown(HALLS, ZONES),
+        colder=unknown(HALLS, ZONES),
+        supply_excess=jnp.zeros((HALLS,), jnp.float32),
+        water_excess=jnp.zeros((), jnp.float32),
+        inlets=unknown(3, HALLS),
+        room_dew_point=unknown(),
+        chw_supply=unknown(),
+        chw_return=unknown(),
+        cw_supply=unknown(),
+        wet_bulb=unknown(),
+        heat=unknown(),
+        chiller_power=unknown(),
+        mechanical_power=unknown(),
+        counts=unknown(3),
+        unseen=jnp.zeros((2 * HALLS + 3,), jnp.float32),
+        learned=learned_nothing(),
+    )
+
+
+@struct.dataclass
+class _Air:
+    """The air side of one step. Dynamic. Temperatures [degC], differences [K]."""
+
+    middle: jax.Array
+    rise: jax.Array
+    rise_high: jax.Array
+    rise_low: jax.Array
+    hotter: jax.Array
+    colder: jax.Array
+    supply: jax.Array
+    raw_excess: jax.Array
+
+
+def observe(
+    state: EstimatorState,
+    observation: Observation,
+    model: SafetyModel,
+    ramp_scale: Scalar | float = 1.0,
+) -> tuple[Estimate, EstimatorState]:
+    """Return the estimate of one observation and the memory after it, one lane.
+
+    Args:
+        state: What was remembered.
+        observation: What the instruments say; its set-points in force are the
+            previous applied action.
+        model: Plant, limits and margins.
+        ramp_scale: Length of the step over 300 s. [1]
+    """
+    power = _load(state, observation, model)
+    air = _air(state, observation)
+    water = _chilled_water(state, observation, power)
+    counts = first_known(_counts(observation), state.counts)
+    unseen = _unseen(state, observation, ramp_scale)
+    now = _assemble(state, observation, power, air, water, counts, unseen)
+    learned = learn(state.learned, now, observation, model)
+    now = _with_learned(now, learned)
+    return now, EstimatorState(
+        it_power=power,
+        rise=air.rise,
+        rise_high=air.rise_high,
+        rise_low=air.rise_low,
+        hotter=air.hotter,
+        colder=air.colder,
+        supply_excess=air.raw_excess,
+        water_excess=water[2],
+        inlets=jnp.stack([air.middle, state.inlets[0], state.inlets[1]]),
+        room_dew_point=now.room_dew_point,
+        chw_supply=now.chw_supply,
+        chw_return=now.chw_return,
+        cw_supply=now.cw_supply,
+        wet_bulb=now.wet_bulb,
+        heat=now.heat,
+        chiller_power=now.chiller_power,
+        mechanical_power=now.mechanical_power,
+        counts=counts,
+        unseen=unseen,
+        learned=learned,
+    )
+
+
+def _load(
+    state: EstimatorState, observation: Observation, model: SafetyModel
+) -> jax.Array:
+    """Return the servers' power per hall: own meter, site's meter, air's heat [kW]."""
+    meter = usable_halls(observation, "it_power")
+    total = usable(observation, "facility_power") - _mechanical(observation)
+    others = total - jnp.sum(meter, axis=-1) + meter
+    fans = usable_halls(observation, "crah_fan_power")
+    difference = usable_halls(observation, "return_air_temp") - usable_halls(
+        observation, "supply_air_temp"
+    )
+    speed = observation.applied[2 : 2 + HALLS]
+    flow = model.plant.crah.air_flow / HALLS * speed * state.learned.air_factor
+    by_air = flow * (AIR_HEAT / 1e3) * difference - fans
+    return first_known(middle(meter, others, by_air), state.it_power)
+
+
+def _mechanical(observation: Observation) -> Scalar:
+    """Return the power of all but the servers, by their own meters [kW]."""
+    names = ("chw_pump_power", "cw_pump_power", "tower_fan_power", "chiller_power")
+    total = jnp.sum(usable_halls(observation, "crah_fan_power"), axis=-1)
+    for name in names:
+        total = total + usable(observation, name)
+    return total
+
+
+def _air(state: EstimatorState, observation: Observation) -> _Air:
+    """Return inlets over supply air: by the meter, the set-point and the memory."""
+    zones = usable_zones(observation)
+    center = middle(zones[:, 0], zones[:, 1], zones[:, 2])
+    meter = usable_halls(observation, "supply_air_temp")
+    setpoint = observation.applied[:HALLS]
+    by_meter, by_setpoint = center - meter, center - setpoint
+    highest = jnp.fmax(by_meter, by_setpoint)
+    followed = state.rise + jnp.clip(highest - state.rise, 0.0, FOLLOW)
+    rise = first_known(middle(by_meter, by_setpoint, followed), state.rise)
+    # Without inlets the supply air and the rise of before stand for them.
+    center = first_known(center, meter + state.rise, state.inlets[0])
+    supply = middle(meter, center - rise, setpoint)
+    deviation = zones - center[:, None]
+    return _Air(
+        middle=center,
+        rise=rise,
+        rise_high=_lasting(state.rise_high, rise, 1.0),
+        rise_low=_lasting(state.rise_low, jnp.fmin(rise, by_meter), -1.0),
+        hotter=_lasting(state.hotter, deviation, 1.0),
+        colder=_lasting(state.colder, deviation, -1.0),
+        supply=supply,
+        raw_excess=jnp.maximum(jnp.nan_to_num(supply - setpoint) - 0.3, 0.0),
+    )
+
+
+def _lasting(last: jax.Array, reading: jax.Array, sign: float) -> jax.Array:
+    """Return a deviation that is believed fast one way and forgotten slowly [K].
+
+    A reading that falls back may be an instrument that has stuck: the memory of a
+    hot zone fades over four hours.
+    """
+    ahead = sign * (reading - last)
+    rate = jnp.where(ahead > FAST, 0.7, jnp.where(ahead > 0.0, 0.25, 0.02))
+    moved = last + rate * (reading - last)
+    return first_known(moved, last, jnp.clip(reading, -FIRST_MOST, FIRST_MOST))
+
+
+def _chilled_water(
+    state: EstimatorState, observation: Observation, power: jax.Array
+) -> tuple[Scalar, Scalar, Scalar]:
+    """Return supply and return water [degC] and the raw excess of supply [K]."""
+    setpoint = observation.applied[4]
+    supplied = usable(observation, "chw_supply_temp")
+    returned = usable(observation, "chw_return_temp")
+    flow = usable(observation, "chw_flow") * (WATER_HEAT / 1e3)
+    rise = jnp.sum(power) * 1.05 / flow
+    supply = first_known(middle(supplied, returned - rise, setpoint), state.chw_supply)
+    known = jnp.isfinite(supplied) | jnp.isfinite(returned - rise)
+    supply = jnp.where(known, supply, first_known(state.chw_supply, supply))
+    back = first_known(returned, supply + rise, state.chw_return)
+    return supply, back, jnp.maximum(jnp.nan_to_num(supply - setpoint), 0.0)
+
+
+def _counts(observation: Observation) -> jax.Array:
+    names = ("chillers_running", "chillers_starting", "economizer_running")
+    return jnp.stack([usable(observation, name) for name in names])
+
+
+def _unseen(
+    state: EstimatorState, observation: Observation, ramp_scale: Scalar | float
+) -> jax.Array:
+    """Return how old the newest reading of each group is [s]."""
+    halls = range(HALLS)
+    inlets = [usable_hall(observation, f"inlet_temp_hall{h + 1}") for h in halls]
+    groups = [
+        *(jnp.where(jnp.any(jnp.isfinite(found)), 0.0, jnp.inf) for found in inlets),
+        *(
+            oldest_of(observation, (f"it_power_hall{h + 1}", "facility_power"))
+            for h in halls
+        ),
+        oldest_of(observation, tuple(f"room_dew_point_hall{h + 1}" for h in halls)),
+        oldest_of(observation, ("cw_supply_temp", "cw_return_temp")),
+        oldest_of(observation, ("outdoor_wet_bulb",)),
+    ]
+    return jnp.minimum(jnp.stack(groups), state.unseen + INTERVAL * ramp_scale)
+
+
+def _assemble(
+    state: EstimatorState,
+    observation: Observation,
+    power: jax.Array,
+    air: _Air,
+    water: tuple[Scalar, Scalar, Scalar],
+    counts: jax.Array,
+    unseen: jax.Array,
+) -> Estimate:
+    supply, returned, raw_excess = water
+    carried = _carried(observation)
+    heat = _heat(state, observation, power, carried)
+    mechanical = first_known(_mechanical(observation), state.mechanical_power)
+    wet_bulb = jnp.fmin(
+        first_known(usable(observation, "outdoor_wet_bulb"), state.wet_bulb),
+        usable(observation, "outdoor_temp") + 0.5,
+    )
+    grown = unseen / INTERVAL
+    learned = state.learned
+    return Estimate(
+        it_power=power,
+        rise_max=air.rise_high + jnp.max(air.hotter, axis=-1),
+        rise=air.rise,
+        rise_min=_coldest_rise(air),
+        supply_air=air.supply,
+        supply_excess=jnp.minimum(air.raw_excess, state.supply_excess),
+        inlet_max=jnp.max(air.middle + jnp.max(air.hotter, axis=-1)),
+        inlet_before=state.inlets[1],
+        room_dew_point=_dew_point(state, observation),
+        chw_supply=supply,
+        chw_return=returned,
+        chw_excess=jnp.minimum(raw_excess, state.water_excess),
+        cw_supply=_tower_water(state, observation, first_known(carried, heat)),
+        cw_before=state.cw_supply,
+        wet_bulb=wet_bulb,
+        chillers=counts[0] + counts[1],
+        running=counts[0],
+        economizer=counts[2],
+        chiller_power=first_known(
+            usable(observation, "chiller_power"), state.chiller_power
+        ),
+        mechanical_power=mechanical,
+        heat=heat,
+        carried=first_known(carried, heat),
+        coil_factor=learned.coil_factor,
+        air_factor=learned.air_factor,
+        basin_offset=learned.basin_offset,
+        rise_factor=learned.rise_factor,
+        power_offset=learned.power_offset,
+        inlet_spread=GROWTH["inlet"] * grown[:HALLS],
+        load_spread=GROWTH["load"] * grown[HALLS : 2 * HALLS],
+        dew_point_spread=GROWTH["dew_point"] * grown[2 * HALLS],
+        tower_spread=GROWTH["tower"] * jnp.minimum(grown[2 * HALLS + 1], 5.0),
+        stale=jnp.max(unseen[: 2 * HALLS]),
+    )
+
+
+def _coldest_rise(air: _Air) -> jax.Array:
+    """Return the coldest inlet over supply air; leakage only warms it [K]."""
+    return jnp.maximum(air.rise_low + jnp.min(air.colder, axis=-1), -0.5)
+
+
+def _dew_point(state: EstimatorState, observation: Observation) -> Scalar:
+    halls = usable_halls(observation, "room_dew_point")
+    highest = jnp.fmax(halls[0], halls[-1])
+    last = state.room_dew_point
+    followed = last + jnp.clip(highest - last, 0.0, FOLLOW)
+    return first_known(middle(halls[0], halls[-1], followed), last)
+
+
+def _carried(observation: Observation) -> Scalar:
+    """Return the heat that the chilled water carries [kW]."""
+    difference = usable(observation, "chw_return_temp") - usable(
+        observation, "chw_supply_temp"
+    )
+    return usable(observation, "chw_flow") * (WATER_HEAT / 1e3) * difference
+
+
+def _heat(
+    state: EstimatorState, observation: Observation, power: jax.Array, carried: Scalar
+) -> Scalar:
+    """Return what halls, fans and pumps give off [kW]."""
+    fans = jnp.sum(usable_halls(observation, "crah_fan_power"), axis=-1)
+    given_off = jnp.sum(power) + first_known(
+        fans + usable(observation, "chw_pump_power"), 0.05 * jnp.sum(power)
+    )
+    return first_known(given_off, carried, state.heat)
+
+
+def _tower_water(
+    state: EstimatorState, observation: Observation, heat: Scalar
+) -> Scalar:
+    """Return tower water: own meter, leaving water less its rise, memory [degC]."""
+    supplied = usable(observation, "cw_supply_temp")
+    returned = usable(observation, "cw_return_temp")
+    flow = usable(observation, "cw_flow") * (WATER_HEAT / 1e3)
+    rejected = heat + usable(observation, "chiller_power")
+    derived = returned - rejected / flow
+    last = state.cw_supply
+    followed = last + jnp.clip(jnp.fmax(supplied, derived) - last, -0.5, 0.5)
+    return first_known(middle(supplied, derived, followed), last)
+
+
+def _with_learned(now: Estimate, learned: Learned) -> Estimate:
+    return dataclasses.replace(
+        now,
+        coil_factor=learned.coil_factor,
+        air_factor=learned.air_factor,
+        basin_offset=learned.basin_offset,
+        rise_factor=learned.rise_factor,
+        power_offset=learned.power_offset,
+    )

@@ -1,0 +1,298 @@
+"""One decision from observation to certified action, rung by rung.
+
+    clip, active_set, cvxpy, lexicographic    the certified projection (`filter`)
+    shrunk      moved towards the backup until the nonlinear model agrees
+    backup      the certified backup, where the second check prefers it
+    hold        the action in force, where it prefers that, or nothing can be seen
+
+The rung after these, the neutral rule, is not of one decision but of many, and is
+climbed down to in `coolbound_safety.layer`. Everything here is a function of its
+arguments: a decision that comes too late changes nothing.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import jax
+import numpy as np
+
+from coolbound_envs.types import Observation
+from coolbound_safety.candidates import Candidate, check, safe_candidate
+from coolbound_safety.conclusion import conclude, differs
+from coolbound_safety.filter import SafetyFilter
+from coolbound_safety.guard import Memory, Options
+from coolbound_safety.takeover import Worth
+from coolbound_safety.types import (
+    Array,
+    Envelope,
+    FilterResult,
+    FilterStatus,
+    as_float64,
+    find_faults,
+    to_unit64,
+)
+from coolbound_safety.verify import Verifier
+from coolbound_safety.verify_record import Record
+from coolbound_safety.verify_rule import Verification, VerifyStatus
+
+SLACK_TIE: Final = 1e-6
+"""Slacks that differ by less are alike. [1]"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tools:
+    """What a decision is made with; each can be replaced in a test.
+
+    Attributes:
+        prepare: `guard.prepare` with its model, compiled.
+        back_check: `backcheck.back_check` with its model, compiled.
+        safety_filter: Both solvers and their certificates.
+        verifier: The second check.
+    """
+
+    prepare: Callable[..., Any]
+    back_check: Callable[..., Any]
+    safety_filter: SafetyFilter
+    verifier: Verifier
+
+
+@dataclasses.dataclass
+class Progress:
+    """What is certain before any solver runs; read by the caller of a late worker.
+
+    Attributes:
+        safe: The backup of this step, certified or the lesser evil.
+    """
+
+    safe: FilterResult | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What one decision came to, before anybody asks who drives.
+
+    Attributes:
+        result: Action, status and certificate.
+        worth: What it says about the safety layer.
+        is_usable: True where the action may be applied as it is.
+        verification: The second check of the projection's answer.
+        machines: Machines asked for. [1]
+        estimate_age_s: Age of the oldest of inlets and loads. [s]
+        memory: After this step.
+        record: Of the second check, after this step.
+    """
+
+    result: FilterResult
+    worth: Worth
+    is_usable: bool
+    verification: Verification
+    machines: float
+    estimate_age_s: float
+    memory: Memory
+    record: Record
+
+
+@dataclasses.dataclass(frozen=True)
+class _Choice:
+    """A candidate number of machines with its projection."""
+
+    envelope: Envelope
+    result: FilterResult
+    machines: float
+    asked: np.ndarray
+
+
+def evaluate(
+    tools: Tools,
+    memory: Memory,
+    record: Record,
+    observation: Observation,
+    proposed: np.ndarray,
+    progress: Progress,
+) -> Evaluation:
+    """Return the decision on one finite proposal.
+
+    Args:
+        tools: What it is made with.
+        memory: Of the steps before.
+        record: Of the second check, of the steps before.
+        observation: One plant.
+        proposed: Finite, shape (10,). [each channel's unit]
+        progress: Filled as soon as the backup is known.
+    """
+    seen = tools.verifier.remember(record, observation)
+    asked = np.asarray(proposed, np.float32)
+    options, after = tools.prepare(memory, observation, asked)
+    options = fetched(options)
+    choice = _choose(tools.safety_filter, options, progress)
+    notes: list[str] = []
+    choice = _back_checked(tools, options, choice, notes)
+    applied = np.asarray(observation.applied)
+    result, verification = _verified(tools, seen, applied, choice, notes)
+    is_blind = bool(options.is_blind)
+    is_seen = verification.status != VerifyStatus.UNSEEN and not is_blind
+    return Evaluation(
+        result=_explained(result, proposed, options, notes),
+        worth=_worth(result, verification) if is_seen else Worth.BAD,
+        is_usable=is_seen and result.certificate.is_certified,
+        verification=verification,
+        machines=choice.machines,
+        estimate_age_s=float(options.estimate.stale),
+        memory=after,
+        record=seen,
+    )
+
+
+def fetched(options: Options) -> Options:
+    """Return the options in numpy, but for the estimate, which goes back as it is."""
+    parts = dataclasses.replace(options, estimate=options.estimate.stale)
+    return dataclasses.replace(jax.device_get(parts), estimate=options.estimate)
+
+
+def _choose(
+    safety_filter: SafetyFilter, options: Options, progress: Progress
+) -> _Choice:
+    """Return the best admissible number of machines: least slack, then nearest.
+
+    Candidates come in the order of their penalty; one that could not be nearer even
+    without any row is not projected.
+    """
+    asked = np.asarray(options.asked, np.float64)
+    staging = options.staging
+    best, least = None, (True, np.inf, np.inf, np.inf)
+    for k in np.argsort(staging.penalty, kind="stable"):
+        if best is not None and not staging.admissible[k]:
+            continue
+        envelope = as_float64(_take(options.envelopes, int(k)), asked)
+        if progress.safe is None:
+            progress.safe = _safe(envelope, asked)
+        penalty = float(staging.penalty[k])
+        if penalty + _nearest(envelope, asked) >= least[3] and least[1:3] == (0.0, 0.0):
+            continue
+        result = safety_filter.decide_unit(envelope, asked)
+        order = _order(result, asked, penalty)
+        if best is None or order < least:
+            best = _Choice(envelope, result, float(staging.machines[k]), asked)
+            least = order
+    assert best is not None
+    return best
+
+
+def _take(envelopes: Envelope, index: int) -> Envelope:
+    return jax.tree.map(lambda x: x[index], envelopes)
+
+
+def _safe(envelope: Envelope, asked: np.ndarray) -> FilterResult:
+    """Return the backup as a result, for a caller that cannot wait."""
+    start, notes = time.perf_counter(), find_faults(envelope, asked)
+    return conclude(envelope, asked, safe_candidate(envelope), notes, start)
+
+
+def _nearest(envelope: Envelope, asked: np.ndarray) -> float:
+    moved = np.clip(asked, envelope.lower, envelope.upper) - asked
+    return 0.5 * float(np.sum(moved**2))
+
+
+def _order(
+    result: FilterResult, asked: np.ndarray, penalty: float
+) -> tuple[bool, float, float, float]:
+    """Return what is compared: certified first, slack by priority, then cost."""
+    moved = to_unit64(result.action) - asked
+    first, second = (
+        0.0 if x <= SLACK_TIE else round(x / SLACK_TIE) * SLACK_TIE
+        for x in result.slack_by_priority[1:]
+    )
+    is_fallback = result.status == FilterStatus.FALLBACK
+    return is_fallback, first, second, penalty + 0.5 * float(np.sum(moved**2))
+
+
+def _back_checked(
+    tools: Tools, options: Options, choice: _Choice, notes: list[str]
+) -> _Choice:
+    """Return the choice, moved towards the backup until the nonlinear model agrees."""
+    envelope, result = choice.envelope, choice.result
+    if result.status == FilterStatus.FALLBACK:
+        return choice
+    unit = to_unit64(result.action)
+    slack = result.certificate.slack * envelope.scale
+    found = tools.back_check(
+        np.asarray(unit, np.float32),
+        np.asarray(envelope.backup, np.float32),
+        np.asarray(slack, np.float32),
+        options.estimate,
+        np.float32(choice.machines),
+    )
+    share = float(found.share)
+    if share >= 1.0:
+        return choice
+    point = envelope.backup + share * (unit - envelope.backup)
+    point = np.clip(point, envelope.lower, envelope.upper)
+    notes.append(f"the nonlinear model allows {share:.2f} of the way from the backup")
+    rung = "backup" if share <= 0.0 else "shrunk"
+    moved = _concluded(choice, rung, point)
+    gave_way = max(result.slack_by_priority, default=0.0) > SLACK_TIE
+    if moved.certificate.is_certified or gave_way:
+        return dataclasses.replace(choice, result=moved)
+    return dataclasses.replace(choice, result=_safe(envelope, choice.asked))
+
+
+def _concluded(choice: _Choice, rung: str, unit: np.ndarray) -> FilterResult:
+    """Return a point that no solver made as a result, checked in float64."""
+    start = time.perf_counter()
+    found: Candidate = check(choice.envelope, choice.asked, rung, unit, np.inf)
+    return conclude(choice.envelope, choice.asked, found, [], start)
+
+
+def _verified(
+    tools: Tools,
+    record: Record,
+    applied: np.ndarray,
+    choice: _Choice,
+    notes: list[str],
+) -> tuple[FilterResult, Verification]:
+    """Return what the second check leaves standing, and what it found."""
+    envelope, result = choice.envelope, choice.result
+    backup = _concluded(choice, "backup", _clipped(envelope.backup, envelope))
+    found = tools.verifier.verify(record, applied, result.action, backup.action)
+    if found.passed:
+        return result, found
+    notes.append(found.reason)
+    hold = _concluded(choice, "hold", _clipped(envelope.held, envelope))
+    if found.status == VerifyStatus.UNSEEN or found.best == "hold":
+        return hold, found
+    return backup, found
+
+
+def _clipped(unit: Array, envelope: Envelope) -> np.ndarray:
+    return np.clip(np.asarray(unit), envelope.lower, envelope.upper)
+
+
+def _worth(result: FilterResult, verification: Verification) -> Worth:
+    """Return what the decision is worth: a veto means that the envelope is wrong."""
+    if not (verification.passed and result.certificate.is_certified):
+        return Worth.BAD
+    return Worth.FAIR if result.status == FilterStatus.FALLBACK else Worth.GOOD
+
+
+def _explained(
+    result: FilterResult, proposed: np.ndarray, options: Options, notes: list[str]
+) -> FilterResult:
+    """Return the result about the proposal that was made, whatever was projected."""
+    status, rung = result.status, result.rung
+    if bool(options.is_emergency):
+        notes = [*notes, "emergency: all cooling is asked for"]
+    if bool(options.is_blind):
+        notes = [*notes, "inlets or loads are too old; the action in force is held"]
+        status, rung = FilterStatus.FALLBACK, "hold"
+    if status == FilterStatus.PASSED and np.any(differs(result.action, proposed)):
+        status = FilterStatus.PROJECTED
+    reason = "; ".join(x for x in (*notes, result.reason) if x)
+    return dataclasses.replace(
+        result,
+        proposed=np.asarray(proposed, np.float64),
+        status=status,
+        reason=reason,
+        rung=rung,
+    )

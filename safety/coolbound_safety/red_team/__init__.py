@@ -1,0 +1,1 @@
+"""Opponents of the safety layer: whoever proposes what it must not let through."""
