@@ -13,10 +13,10 @@ from flax import struct
 
 from coolbound_envs.types import Scalar
 from coolbound_safety.coordinates import from_coordinates
-from coolbound_safety.envelope import is_on, row_prices
+from coolbound_safety.envelope import row_prices
 from coolbound_safety.estimate import Estimate
 from coolbound_safety.margins import SafetyModel
-from coolbound_safety.rows import IS_RECOVERY, NOTICEABLE, row_values
+from coolbound_safety.rows import IS_RECOVERY, NOTICEABLE, is_on, row_values
 
 STEPS: Final = (1.0, 0.75, 0.5, 0.25, 0.0)
 """Shares of the way from the backup to the answer that are tried. [1]"""

@@ -38,9 +38,14 @@ def spans() -> np.ndarray:
     return (channel_array("upper") - channel_array("lower")) / weights()
 
 
+def constant(field: str) -> jax.Array:
+    """Return one numeric field of all channels in float32, shape (10,)."""
+    return jnp.asarray(channel_array(field), jnp.float32)
+
+
 def to_coordinates(action: jax.Array) -> jax.Array:
     """Return an action (..., 10), physical units, in coordinates, float32 [1]."""
-    low = jnp.asarray(channel_array("lower"), jnp.float32)
+    low = constant("lower")
     span = jnp.asarray(spans(), jnp.float32)
     shape = (1,) * (action.ndim - 1) + (-1,)
     return (action - low.reshape(shape)) / span.reshape(shape)
@@ -48,7 +53,7 @@ def to_coordinates(action: jax.Array) -> jax.Array:
 
 def from_coordinates(coordinates: jax.Array) -> jax.Array:
     """Return the action (..., 10) of coordinates, in physical units."""
-    low = jnp.asarray(channel_array("lower"), jnp.float32)
+    low = constant("lower")
     span = jnp.asarray(spans(), jnp.float32)
     shape = (1,) * (coordinates.ndim - 1) + (-1,)
     return low.reshape(shape) + coordinates * span.reshape(shape)

@@ -14,9 +14,10 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from coolbound_envs.constants import AIR_HEAT, WATER_HEAT
+from coolbound_envs.constants import AIR_HEAT
 from coolbound_envs.spec import HALLS, ZONES
 from coolbound_envs.types import Observation, Scalar
+from coolbound_safety.air_side import FOLLOW, AirSide, air_side
 from coolbound_safety.estimate import Estimate
 from coolbound_safety.learned import Learned, learn, learned_nothing
 from coolbound_safety.margins import SafetyModel
@@ -27,21 +28,16 @@ from coolbound_safety.readings import (
     usable,
     usable_hall,
     usable_halls,
-    usable_zones,
+)
+from coolbound_safety.water_side import (
+    carried_heat,
+    chilled_water,
+    given_off,
+    tower_water,
 )
 
 INTERVAL: Final = 300.0
 """Control interval that rates here refer to. [s]"""
-
-FOLLOW: Final = 0.1
-"""A remembered value follows the highest reading by this much an interval, so that
-one stuck instrument cannot hold it for ever. [K]"""
-
-FAST: Final = 0.5
-"""A zone that moves away from its hall by more is believed at once. [K]"""
-
-FIRST_MOST: Final = 3.0
-"""A first deviation is believed up to this. [K]"""
 
 GROWTH: Final = {"inlet": 0.25, "load": 0.03, "dew_point": 0.25, "tower": 0.4}
 """What a missing quantity may change by in one interval. [mixed units]"""
@@ -127,20 +123,6 @@ def first_state() -> EstimatorState:
     )
 
 
-@struct.dataclass
-class _Air:
-    """The air side of one step. Dynamic. Temperatures [degC], differences [K]."""
-
-    middle: jax.Array
-    rise: jax.Array
-    rise_high: jax.Array
-    rise_low: jax.Array
-    hotter: jax.Array
-    colder: jax.Array
-    supply: jax.Array
-    raw_excess: jax.Array
-
-
 def observe(
     state: EstimatorState,
     observation: Observation,
@@ -157,8 +139,16 @@ def observe(
         ramp_scale: Length of the step over 300 s. [1]
     """
     power = _load(state, observation, model)
-    air = _air(state, observation)
-    water = _chilled_water(state, observation, power)
+    air = air_side(
+        observation,
+        state.rise,
+        state.rise_high,
+        state.rise_low,
+        state.hotter,
+        state.colder,
+        state.inlets[0],
+    )
+    water = chilled_water(observation, power, state.chw_supply, state.chw_return)
     counts = first_known(_counts(observation), state.counts)
     unseen = _unseen(state, observation, ramp_scale)
     now = _assemble(state, observation, power, air, water, counts, unseen)
@@ -214,60 +204,6 @@ def _mechanical(observation: Observation) -> Scalar:
     return total
 
 
-def _air(state: EstimatorState, observation: Observation) -> _Air:
-    """Return inlets over supply air: by the meter, the set-point and the memory."""
-    zones = usable_zones(observation)
-    center = middle(zones[:, 0], zones[:, 1], zones[:, 2])
-    meter = usable_halls(observation, "supply_air_temp")
-    setpoint = observation.applied[:HALLS]
-    by_meter, by_setpoint = center - meter, center - setpoint
-    highest = jnp.fmax(by_meter, by_setpoint)
-    followed = state.rise + jnp.clip(highest - state.rise, 0.0, FOLLOW)
-    rise = first_known(middle(by_meter, by_setpoint, followed), state.rise)
-    # Without inlets the supply air and the rise of before stand for them.
-    center = first_known(center, meter + state.rise, state.inlets[0])
-    supply = middle(meter, center - rise, setpoint)
-    deviation = zones - center[:, None]
-    return _Air(
-        middle=center,
-        rise=rise,
-        rise_high=_lasting(state.rise_high, rise, 1.0),
-        rise_low=_lasting(state.rise_low, jnp.fmin(rise, by_meter), -1.0),
-        hotter=_lasting(state.hotter, deviation, 1.0),
-        colder=_lasting(state.colder, deviation, -1.0),
-        supply=supply,
-        raw_excess=jnp.maximum(jnp.nan_to_num(supply - setpoint) - 0.3, 0.0),
-    )
-
-
-def _lasting(last: jax.Array, reading: jax.Array, sign: float) -> jax.Array:
-    """Return a deviation that is believed fast one way and forgotten slowly [K].
-
-    A reading that falls back may be an instrument that has stuck: the memory of a
-    hot zone fades over four hours.
-    """
-    ahead = sign * (reading - last)
-    rate = jnp.where(ahead > FAST, 0.7, jnp.where(ahead > 0.0, 0.25, 0.02))
-    moved = last + rate * (reading - last)
-    return first_known(moved, last, jnp.clip(reading, -FIRST_MOST, FIRST_MOST))
-
-
-def _chilled_water(
-    state: EstimatorState, observation: Observation, power: jax.Array
-) -> tuple[Scalar, Scalar, Scalar]:
-    """Return supply and return water [degC] and the raw excess of supply [K]."""
-    setpoint = observation.applied[4]
-    supplied = usable(observation, "chw_supply_temp")
-    returned = usable(observation, "chw_return_temp")
-    flow = usable(observation, "chw_flow") * (WATER_HEAT / 1e3)
-    rise = jnp.sum(power) * 1.05 / flow
-    supply = first_known(middle(supplied, returned - rise, setpoint), state.chw_supply)
-    known = jnp.isfinite(supplied) | jnp.isfinite(returned - rise)
-    supply = jnp.where(known, supply, first_known(state.chw_supply, supply))
-    back = first_known(returned, supply + rise, state.chw_return)
-    return supply, back, jnp.maximum(jnp.nan_to_num(supply - setpoint), 0.0)
-
-
 def _counts(observation: Observation) -> jax.Array:
     names = ("chillers_running", "chillers_starting", "economizer_running")
     return jnp.stack([usable(observation, name) for name in names])
@@ -296,14 +232,14 @@ def _assemble(
     state: EstimatorState,
     observation: Observation,
     power: jax.Array,
-    air: _Air,
+    air: AirSide,
     water: tuple[Scalar, Scalar, Scalar],
     counts: jax.Array,
     unseen: jax.Array,
 ) -> Estimate:
     supply, returned, raw_excess = water
-    carried = _carried(observation)
-    heat = _heat(state, observation, power, carried)
+    carried = carried_heat(observation)
+    heat = first_known(given_off(observation, power), carried, state.heat)
     mechanical = first_known(_mechanical(observation), state.mechanical_power)
     wet_bulb = jnp.fmin(
         first_known(usable(observation, "outdoor_wet_bulb"), state.wet_bulb),
@@ -313,18 +249,18 @@ def _assemble(
     learned = state.learned
     return Estimate(
         it_power=power,
-        rise_max=air.rise_high + jnp.max(air.hotter, axis=-1),
+        rise_max=air.hottest_rise,
         rise=air.rise,
-        rise_min=_coldest_rise(air),
+        rise_min=air.coldest_rise,
         supply_air=air.supply,
         supply_excess=jnp.minimum(air.raw_excess, state.supply_excess),
-        inlet_max=jnp.max(air.middle + jnp.max(air.hotter, axis=-1)),
+        inlet_max=jnp.nanmax(air.middle + jnp.nanmax(air.hotter, axis=-1)),
         inlet_before=state.inlets[1],
         room_dew_point=_dew_point(state, observation),
         chw_supply=supply,
         chw_return=returned,
         chw_excess=jnp.minimum(raw_excess, state.water_excess),
-        cw_supply=_tower_water(state, observation, first_known(carried, heat)),
+        cw_supply=tower_water(observation, first_known(carried, heat), state.cw_supply),
         cw_before=state.cw_supply,
         wet_bulb=wet_bulb,
         chillers=counts[0] + counts[1],
@@ -349,50 +285,12 @@ def _assemble(
     )
 
 
-def _coldest_rise(air: _Air) -> jax.Array:
-    """Return the coldest inlet over supply air; leakage only warms it [K]."""
-    return jnp.maximum(air.rise_low + jnp.min(air.colder, axis=-1), -0.5)
-
-
 def _dew_point(state: EstimatorState, observation: Observation) -> Scalar:
     halls = usable_halls(observation, "room_dew_point")
     highest = jnp.fmax(halls[0], halls[-1])
     last = state.room_dew_point
     followed = last + jnp.clip(highest - last, 0.0, FOLLOW)
     return first_known(middle(halls[0], halls[-1], followed), last)
-
-
-def _carried(observation: Observation) -> Scalar:
-    """Return the heat that the chilled water carries [kW]."""
-    difference = usable(observation, "chw_return_temp") - usable(
-        observation, "chw_supply_temp"
-    )
-    return usable(observation, "chw_flow") * (WATER_HEAT / 1e3) * difference
-
-
-def _heat(
-    state: EstimatorState, observation: Observation, power: jax.Array, carried: Scalar
-) -> Scalar:
-    """Return what halls, fans and pumps give off [kW]."""
-    fans = jnp.sum(usable_halls(observation, "crah_fan_power"), axis=-1)
-    given_off = jnp.sum(power) + first_known(
-        fans + usable(observation, "chw_pump_power"), 0.05 * jnp.sum(power)
-    )
-    return first_known(given_off, carried, state.heat)
-
-
-def _tower_water(
-    state: EstimatorState, observation: Observation, heat: Scalar
-) -> Scalar:
-    """Return tower water: own meter, leaving water less its rise, memory [degC]."""
-    supplied = usable(observation, "cw_supply_temp")
-    returned = usable(observation, "cw_return_temp")
-    flow = usable(observation, "cw_flow") * (WATER_HEAT / 1e3)
-    rejected = heat + usable(observation, "chiller_power")
-    derived = returned - rejected / flow
-    last = state.cw_supply
-    followed = last + jnp.clip(jnp.fmax(supplied, derived) - last, -0.5, 0.5)
-    return first_known(middle(supplied, derived, followed), last)
 
 
 def _with_learned(now: Estimate, learned: Learned) -> Estimate:

@@ -15,16 +15,15 @@ from flax import struct
 
 from coolbound_envs.types import Observation, Scalar
 from coolbound_safety.backcheck import BackCheck, back_check, excess
-from coolbound_safety.coordinates import from_coordinates, to_coordinates
-from coolbound_safety.envelope import (
-    build_envelopes,
+from coolbound_safety.coordinates import (
     constant,
-    emergency_heading,
-    neutral_heading,
-    relinearised,
+    from_coordinates,
+    to_coordinates,
 )
+from coolbound_safety.envelope import build_envelopes, relinearised
 from coolbound_safety.estimate import Estimate
 from coolbound_safety.estimator import EstimatorState, first_state, observe
+from coolbound_safety.headings import emergency_heading, neutral_heading
 from coolbound_safety.interlocks import interlocks
 from coolbound_safety.kernel import Projection, project_batch
 from coolbound_safety.margins import SafetyModel
