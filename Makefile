@@ -13,7 +13,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := setup
-.PHONY: setup energyplus shadow test test-all check lock bench clean
+.PHONY: setup energyplus peers shadow test test-all check lock bench clean
 
 setup: $(STAMP)
 
@@ -37,6 +37,11 @@ $(STAMP): requirements.lock pyproject.toml
 energyplus: setup
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes \
 	  -r requirements-energyplus.lock
+
+# Other solvers beside it, for `coolbound bench projection --against peers`.
+peers: setup
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes \
+	  -r requirements-peers.lock
 
 shadow: setup
 	$(BIN)/coolbound shadow
@@ -64,6 +69,11 @@ lock: setup
 	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --quiet $(UPGRADE) --custom-compile-command 'make lock' \
 	  --output-file requirements-energyplus.lock
+	printf 'daqp>=0.11\npiqp>=0.6.4\nqpax>=0.1.4\n' | $(BIN)/uv pip compile - \
+	  --constraint requirements.lock --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --quiet $(UPGRADE) --custom-compile-command 'make lock' \
+	  --output-file requirements-peers.lock
 
 bench: setup
 	$(BIN)/coolbound bench plant

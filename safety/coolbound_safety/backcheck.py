@@ -17,6 +17,7 @@ from coolbound_safety.envelope import row_prices
 from coolbound_safety.estimate import Estimate
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.rows import IS_RECOVERY, NOTICEABLE, is_on, row_values
+from coolbound_safety.types import Array
 
 STEPS: Final = (1.0, 0.75, 0.5, 0.25, 0.0)
 """Shares of the way from the backup to the answer that are tried. [1]"""
@@ -64,7 +65,7 @@ def excess(
 
 def back_check(
     unit: jax.Array,
-    backup: jax.Array,
+    backup: Array,
     slack: jax.Array,
     now: Estimate,
     model: SafetyModel,
@@ -84,7 +85,8 @@ def back_check(
         machines: Machines that will run. [1]
     """
     shares = jnp.asarray(STEPS, unit.dtype)
-    points = backup[None, :] + shares[:, None] * (unit - backup)[None, :]
+    start = jnp.asarray(backup)[None, :]
+    points = start + shares[:, None] * (unit[None, :] - start)
     points = points.at[0].set(unit)
     found = jax.vmap(lambda u: excess(u, slack, now, model, machines))(points)
     # The first of the least: shares fall, so that is the nearest to the answer.

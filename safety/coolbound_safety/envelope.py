@@ -182,6 +182,21 @@ def build_envelopes(
     return jax.vmap(one)(staging.machines)
 
 
+def tangent(
+    unit: jax.Array, now: Estimate, model: SafetyModel, machines: Scalar
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Return rows (m, n), right-hand sides and scales (m,) that touch at a point.
+
+    Args:
+        unit: Where the tangent touches, in coordinates, shape (n,). [1]
+        now: The estimate.
+        model: Plant, limits and margins.
+        machines: Machines that will run. [1]
+    """
+    touch = from_coordinates(unit)
+    return _rows(now, touch, slopes(now, touch, model), model, machines)
+
+
 def relinearised(
     envelope: Envelope,
     unit: jax.Array,
@@ -189,18 +204,8 @@ def relinearised(
     model: SafetyModel,
     machines: Scalar,
 ) -> Envelope:
-    """Return an envelope with its rows taken at another point, one lane.
-
-    Args:
-        envelope: Bounds, prices and backup stay.
-        unit: Where the tangent touches, shape (n,). [1]
-        now: The estimate.
-        model: Plant, limits and margins.
-        machines: Machines that will run. [1]
-    """
-    touch = from_coordinates(unit)
-    slope = slopes(now, touch, model)
-    rows, sides, scale = _rows(now, touch, slope, model, machines)
+    """Return an envelope with its rows taken at another point, one lane."""
+    rows, sides, scale = tangent(unit, now, model, machines)
     return dataclasses.replace(envelope, G=rows, h=sides, scale=scale)
 
 

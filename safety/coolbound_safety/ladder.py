@@ -11,16 +11,20 @@ arguments: a decision that comes too late changes nothing.
 """
 
 import dataclasses
-import time
-from collections.abc import Callable
-from typing import Any, Final
 
 import jax
 import numpy as np
 
 from coolbound_envs.types import Observation
-from coolbound_safety.candidates import Candidate, check, safe_candidate
-from coolbound_safety.conclusion import conclude, differs
+from coolbound_safety.agreement import (
+    SLACK_TIE,
+    Choice,
+    Tools,
+    back_checked,
+    concluded,
+    safe_result,
+)
+from coolbound_safety.conclusion import differs
 from coolbound_safety.filter import SafetyFilter
 from coolbound_safety.guard import Memory, Options
 from coolbound_safety.takeover import Worth
@@ -30,32 +34,10 @@ from coolbound_safety.types import (
     FilterResult,
     FilterStatus,
     as_float64,
-    find_faults,
     to_unit64,
 )
-from coolbound_safety.verify import Verifier
 from coolbound_safety.verify_record import Record
 from coolbound_safety.verify_rule import Verification, VerifyStatus
-
-SLACK_TIE: Final = 1e-6
-"""Slacks that differ by less are alike. [1]"""
-
-
-@dataclasses.dataclass(frozen=True)
-class Tools:
-    """What a decision is made with; each can be replaced in a test.
-
-    Attributes:
-        prepare: `guard.prepare` with its model, compiled.
-        back_check: `backcheck.back_check` with its model, compiled.
-        safety_filter: Both solvers and their certificates.
-        verifier: The second check.
-    """
-
-    prepare: Callable[..., Any]
-    back_check: Callable[..., Any]
-    safety_filter: SafetyFilter
-    verifier: Verifier
 
 
 @dataclasses.dataclass
@@ -94,16 +76,6 @@ class Evaluation:
     record: Record
 
 
-@dataclasses.dataclass(frozen=True)
-class _Choice:
-    """A candidate number of machines with its projection."""
-
-    envelope: Envelope
-    result: FilterResult
-    machines: float
-    asked: np.ndarray
-
-
 def evaluate(
     tools: Tools,
     memory: Memory,
@@ -128,7 +100,7 @@ def evaluate(
     options = fetched(options)
     choice = _choose(tools.safety_filter, options, progress)
     notes: list[str] = []
-    choice = _back_checked(tools, options, choice, notes)
+    choice = back_checked(tools, options, choice, notes)
     applied = np.asarray(observation.applied)
     result, verification = _verified(tools, seen, applied, choice, notes)
     is_blind = bool(options.is_blind)
@@ -153,7 +125,7 @@ def fetched(options: Options) -> Options:
 
 def _choose(
     safety_filter: SafetyFilter, options: Options, progress: Progress
-) -> _Choice:
+) -> Choice:
     """Return the best admissible number of machines: least slack, then nearest.
 
     Candidates come in the order of their penalty; one that could not be nearer even
@@ -167,14 +139,14 @@ def _choose(
             continue
         envelope = as_float64(_take(options.envelopes, int(k)), asked)
         if progress.safe is None:
-            progress.safe = _safe(envelope, asked)
+            progress.safe = safe_result(envelope, asked)
         penalty = float(staging.penalty[k])
         if penalty + _nearest(envelope, asked) >= least[3] and least[1:3] == (0.0, 0.0):
             continue
         result = safety_filter.decide_unit(envelope, asked)
         order = _order(result, asked, penalty)
         if best is None or order < least:
-            best = _Choice(envelope, result, float(staging.machines[k]), asked)
+            best = Choice(envelope, result, float(staging.machines[k]), asked)
             least = order
     assert best is not None
     return best
@@ -182,12 +154,6 @@ def _choose(
 
 def _take(envelopes: Envelope, index: int) -> Envelope:
     return jax.tree.map(lambda x: x[index], envelopes)
-
-
-def _safe(envelope: Envelope, asked: np.ndarray) -> FilterResult:
-    """Return the backup as a result, for a caller that cannot wait."""
-    start, notes = time.perf_counter(), find_faults(envelope, asked)
-    return conclude(envelope, asked, safe_candidate(envelope), notes, start)
 
 
 def _nearest(envelope: Envelope, asked: np.ndarray) -> float:
@@ -208,58 +174,21 @@ def _order(
     return is_fallback, first, second, penalty + 0.5 * float(np.sum(moved**2))
 
 
-def _back_checked(
-    tools: Tools, options: Options, choice: _Choice, notes: list[str]
-) -> _Choice:
-    """Return the choice, moved towards the backup until the nonlinear model agrees."""
-    envelope, result = choice.envelope, choice.result
-    if result.status == FilterStatus.FALLBACK:
-        return choice
-    unit = to_unit64(result.action)
-    slack = result.certificate.slack * envelope.scale
-    found = tools.back_check(
-        np.asarray(unit, np.float32),
-        np.asarray(envelope.backup, np.float32),
-        np.asarray(slack, np.float32),
-        options.estimate,
-        np.float32(choice.machines),
-    )
-    share = float(found.share)
-    if share >= 1.0:
-        return choice
-    point = envelope.backup + share * (unit - envelope.backup)
-    point = np.clip(point, envelope.lower, envelope.upper)
-    notes.append(f"the nonlinear model allows {share:.2f} of the way from the backup")
-    rung = "backup" if share <= 0.0 else "shrunk"
-    moved = _concluded(choice, rung, point)
-    gave_way = max(result.slack_by_priority, default=0.0) > SLACK_TIE
-    if moved.certificate.is_certified or gave_way:
-        return dataclasses.replace(choice, result=moved)
-    return dataclasses.replace(choice, result=_safe(envelope, choice.asked))
-
-
-def _concluded(choice: _Choice, rung: str, unit: np.ndarray) -> FilterResult:
-    """Return a point that no solver made as a result, checked in float64."""
-    start = time.perf_counter()
-    found: Candidate = check(choice.envelope, choice.asked, rung, unit, np.inf)
-    return conclude(choice.envelope, choice.asked, found, [], start)
-
-
 def _verified(
     tools: Tools,
     record: Record,
     applied: np.ndarray,
-    choice: _Choice,
+    choice: Choice,
     notes: list[str],
 ) -> tuple[FilterResult, Verification]:
     """Return what the second check leaves standing, and what it found."""
     envelope, result = choice.envelope, choice.result
-    backup = _concluded(choice, "backup", _clipped(envelope.backup, envelope))
+    backup = concluded(choice, "backup", _clipped(envelope.backup, envelope))
     found = tools.verifier.verify(record, applied, result.action, backup.action)
     if found.passed:
         return result, found
     notes.append(found.reason)
-    hold = _concluded(choice, "hold", _clipped(envelope.held, envelope))
+    hold = concluded(choice, "hold", _clipped(envelope.held, envelope))
     if found.status == VerifyStatus.UNSEEN or found.best == "hold":
         return hold, found
     return backup, found

@@ -24,10 +24,12 @@ from coolbound_envs.spec import (
     ACTION_SIZE,
 )
 from coolbound_envs.types import Controller, Observation, action_to_vector
+from coolbound_safety.agreement import Tools
 from coolbound_safety.backcheck import back_check
+from coolbound_safety.envelope import tangent
 from coolbound_safety.filter import SafetyFilter
 from coolbound_safety.guard import NEUTRAL_AGE, Memory, first_memory, prepare
-from coolbound_safety.ladder import Evaluation, Progress, Tools, evaluate
+from coolbound_safety.ladder import Evaluation, Progress, evaluate
 from coolbound_safety.layer_border import bare, checked, nothing, plausible, shaped
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.rows import ROW_NAMES
@@ -89,6 +91,9 @@ def make_tools(model: SafetyModel, safety_filter: SafetyFilter | None = None) ->
             lambda unit, backup, slack, now, machines: back_check(
                 unit, backup, slack, now, model, machines
             )
+        ),
+        tangent=jax.jit(
+            lambda unit, now, machines: tangent(unit, now, model, machines)
         ),
         safety_filter=safety_filter or SafetyFilter(),
         verifier=Verifier(model.plant, model.limits),

@@ -33,7 +33,7 @@ NOTES: Final[dict[str, LimitNote]] = {
     "CA_ROC": LimitNote(
         "mean inlet of the interval against that of 15 min before, by zone",
         kept_by="bounds: the ramp of supply air",
-        unjudged="needs readings 15 min apart",
+        unjudged="needs readings 15 min apart; a log is judged with its past",
         not_covered="20 K in an hour, the standard's own figure, is not evaluated",
     ),
     "DEWPOINT_MARGIN": LimitNote(
@@ -68,8 +68,7 @@ NOTES: Final[dict[str, LimitNote]] = {
     "CHW_DP_MIN": LimitNote(
         "mean pressure; and, once settled, what the pressure would have to rise by to "
         "bring the widest valve back",
-        kept_by="bounds: the channel ends at the reference value",
-        not_covered="a `value` above the channel's lowest pressure has no bound",
+        kept_by="bounds: a floor under the pressure set-point",
     ),
     "ECWT_MIN": LimitNote(
         "coldest basin of any step, each step by its own mode",
@@ -106,7 +105,7 @@ NOTES: Final[dict[str, LimitNote]] = {
 """By limit, in the order of the table of limits."""
 
 ROW_WORDS: Final = {
-    "": "now",
+    "": "15 min ahead",
     "coil": "what the coils can hold",
     "rise": "rising",
     "fall": "falling",

@@ -46,8 +46,7 @@ def require_peers() -> None:
     if missing:
         raise InputError(
             f"bench projection --against peers: found no package {', '.join(missing)}, "
-            f"expected {', '.join(PACKAGES)}; install them with `pip install "
-            f"{' '.join(missing)}`"
+            f"expected {', '.join(PACKAGES)}; install them with `make peers`"
         )
 
 

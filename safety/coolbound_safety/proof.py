@@ -36,7 +36,7 @@ class SlackDual:
     """Multipliers that are claimed to prove the least slack of one priority.
 
     Attributes:
-        priority: Whose total slack is bounded: 1 or 2.
+        priority: Whose total slack is bounded: 1 or 2. [1]
         rows: Of the rows, shape (m,). [1]
         totals: Of the totals of more important priorities, by priority,
             shape (3,). [1]

@@ -88,7 +88,7 @@ class SlackProof:
     """How far the rows of one priority gave way, and the least that they must.
 
     Attributes:
-        priority: 1 or 2.
+        priority: 1 or 2. [1]
         total: Sum of the slack of its unit rows. [1]
         least: Proven lower bound of that sum over all actions inside the bounds
             that relax the more important rows no further. [1]

@@ -11,9 +11,9 @@ import numpy as np
 from coolbound_envs.limit_table import LIMIT_NAMES
 from coolbound_envs.spec import OBSERVATION_SIZE, channel_array
 from coolbound_envs.types import Action, Observation, Quality, action_from_vector
+from coolbound_safety.agreement import Tools
 from coolbound_safety.filter import SafetyFilter
 from coolbound_safety.guard import Options
-from coolbound_safety.ladder import Tools
 from coolbound_safety.layer import SafetyLayer
 from coolbound_safety.staging import Staging
 from coolbound_safety.types import Envelope, to_unit64
@@ -113,11 +113,18 @@ class Check:
         return None
 
 
+def same_rows(*given: Any) -> tuple[Any, Any, Any]:
+    """Return the rows that the options had already."""
+    envelope = made_options(np.zeros(10)).envelopes
+    return envelope.G[1], envelope.h[1], envelope.scale[1]
+
+
 def made_tools(**changes: Any) -> Tools:
     """Return tools that agree with everything, some of them replaced."""
     fields: dict[str, Any] = {
         "prepare": lambda memory, seen, asked: (made_options(asked), memory + 1),
         "back_check": lambda *given: types.SimpleNamespace(share=1.0),
+        "tangent": same_rows,
         "safety_filter": SafetyFilter(),
         "verifier": Check(),
     }

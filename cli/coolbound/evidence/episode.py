@@ -34,7 +34,7 @@ class Running:
         observation: What the instruments say, lanes first.
         state: The environment's.
         memory: The policies'.
-        is_alive: False where the episode has ended, (B,).
+        is_alive: True where the episode goes on, (B,).
         above: Steps that h has been above by now, (B, L). [1]
         last_hot: Last step over the hard thermal limit, (B,). [1]
         tally: So far.

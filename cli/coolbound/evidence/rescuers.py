@@ -26,7 +26,7 @@ class Rescue:
 
     Attributes:
         economizer: 1 or 0; None leaves it as it is. [1]
-        chillers: Machines asked for. [machines]
+        chillers: Machines asked for. [1]
         is_lawful: True where the chilled water stays above the room's dew point.
     """
 
