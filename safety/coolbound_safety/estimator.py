@@ -225,7 +225,16 @@ def _unseen(
         oldest_of(observation, ("cw_supply_temp", "cw_return_temp")),
         oldest_of(observation, ("outdoor_wet_bulb",)),
     ]
-    return jnp.minimum(jnp.stack(groups), state.unseen + INTERVAL * ramp_scale)
+    found = jnp.stack(groups)
+    older = jnp.minimum(found, state.unseen + INTERVAL * ramp_scale)
+    # What no instrument has ever shown does not grow old: it is not observable.
+    return jnp.where(_is_known(state) | jnp.isfinite(found), older, 0.0)
+
+
+def _is_known(state: EstimatorState) -> jax.Array:
+    """Return which groups have been seen before, in the order of `unseen`."""
+    single = jnp.stack([state.room_dew_point, state.cw_supply, state.wet_bulb])
+    return jnp.isfinite(jnp.concatenate([state.inlets[0], state.it_power, single]))
 
 
 def _assemble(

@@ -14,12 +14,15 @@ from coolbound_envs.limit_table import LIMIT_NAMES, LIMITS, TOLERANCE
 from coolbound_envs.limits import SETTLING
 from coolbound_envs.spec import CHANNEL_NAMES, CHANNELS, POINT_INDEX, channel_array
 from coolbound_envs.types import Controller
+from coolbound_safety.coordinates import spans
 from coolbound_safety.filter import SafetyFilter
 from coolbound_safety.judge import JUDGED_UNITS
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.types import Envelope, FilterResult, FilterStatus
 from coolbound_shadow.controller_calls import Progress, View
-from coolbound_shadow.envelopes import ARRAYS, build_envelopes, judge_actions
+from coolbound_shadow.decide import decide_rows, envelope_of, is_foresight_only
+from coolbound_shadow.envelopes import Choices, build_envelopes, judge_actions
+from coolbound_shadow.estimates import watch_rows
 from coolbound_shadow.log_types import Log
 from coolbound_shadow.proposals import Proposals, propose
 from coolbound_shadow.records import Decisions, beyond_dead_band
@@ -30,6 +33,9 @@ CONTROL_STEP_S = 300
 SIDES = ("operator", "proposed", "certified")
 
 CAPACITY = "CAPACITY_N1_POWER"
+HOTTEST = "CA_T_MAX"
+"""What an emergency is about."""
+
 INTERLOCK = "INTERLOCK"
 """Machines and modes are locked as they are, since the load is not observable."""
 
@@ -53,9 +59,6 @@ DEAD_SHARES = channel_array("dead_band") / (
 MODES = ("chillers_running", "chillers_starting", "economizer_running")
 WAITING = ("EVAP_FLOW_MIN", "LIFT_MIN", "SURGE_LINE")
 """Limits that are not watched while the plant settles."""
-
-PROGRESS_EVERY = 288
-"""Rows between two reports of progress. [1]"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,16 +116,18 @@ def replay(
     inputs = replay_inputs(log, zone)
     proposals = propose(policy.controller, inputs, policy.view)
     scale = log.step_s / CONTROL_STEP_S
-    envelopes = build_envelopes(inputs, proposals.action, model, scale)
-    results = _decide(envelopes, proposals, safety or SafetyFilter(), progress)
+    known = watch_rows(inputs, model, scale)
+    choices = build_envelopes(inputs, proposals.action, known, model, scale)
+    safety = safety or SafetyFilter()
+    results = decide_rows(choices, proposals.action, known, model, safety, progress)
     certified = np.stack([result.action for result in results])
     actions = np.stack([log.applied, proposals.action, certified], axis=1)
     # A channel that the site does not log is not judged: nobody knows where it is.
     is_logged = np.any(np.isfinite(log.applied), axis=0)
     actions = np.where(is_logged, actions, np.nan)
-    values = judge_actions(inputs, actions, model, scale)
+    values = judge_actions(inputs, actions, known, model, scale)
     values = _settled_only(values, inputs, log.time_utc)
-    decisions = _records(log, policy, inputs, proposals, results, envelopes, values)
+    decisions = _records(log, policy, inputs, proposals, results, choices, values)
     latency = np.asarray([result.timing_s for result in results])
     return Replay(decisions, _limit_reports(values), inputs, latency)
 
@@ -145,33 +150,17 @@ def _settled_only(values: np.ndarray, inputs: Inputs, time: np.ndarray) -> np.nd
     return found
 
 
-def _decide(
-    envelopes: Envelope,
-    proposals: Proposals,
-    safety: SafetyFilter,
-    progress: Progress | None,
-) -> list[FilterResult]:
-    rows, results = len(proposals.action), []
-    for row in range(rows):
-        arrays = {k: np.asarray(getattr(envelopes, k))[row] for k in ARRAYS}
-        envelope = Envelope(**arrays, names=envelopes.names)
-        results.append(safety.decide(envelope, proposals.action[row]))
-        if progress is not None and (row + 1) % PROGRESS_EVERY == 0:
-            progress("decide", row + 1, rows)
-    return results
-
-
 def _records(
     log: Log,
     policy: Policy,
     inputs: Inputs,
     proposals: Proposals,
     results: list[FilterResult],
-    envelopes: Envelope,
+    choices: Choices,
     values: np.ndarray,
 ) -> Decisions:
     certified = np.stack([result.action for result in results])
-    causes = _causes(results, certified, proposals.action, envelopes)
+    causes = _causes(results, certified, proposals.action, choices)
     causes = _named_interlocks(causes, values)
     reasons = [proposals.reason[i] or result.reason for i, result in enumerate(results)]
     # Float32 rounding of an action on its bound is no margin: 0, not 3e-8.
@@ -201,6 +190,8 @@ def _records(
             "is_certified": np.asarray(
                 [result.certificate.is_certified for result in results]
             ),
+            "is_emergency": choices.is_emergency,
+            "is_foresight_only": np.asarray(list(map(is_foresight_only, results))),
         },
         policy_digest=policy.digest,
     )
@@ -214,19 +205,17 @@ def _causes(
     results: list[FilterResult],
     certified: np.ndarray,
     proposed: np.ndarray,
-    envelopes: Envelope,
+    choices: Choices,
 ) -> list[tuple[str, str]]:
     """Return the limit that bound most and the kind of each intervention."""
     moved = np.any(beyond_dead_band(certified, proposed), axis=1)
-    span = channel_array("upper") - channel_array("lower")
-    change = np.nan_to_num((certified - proposed) / span)
-    rows = np.asarray(envelopes.G)
     causes = []
     for i, result in enumerate(results):
         if result.status == FilterStatus.FALLBACK:
             causes.append(("", "fallback"))
         elif moved[i]:
-            causes.append(_cause(result, change[i], rows[i], envelopes.names))
+            found = _cause(result, proposed[i], envelope_of(choices.envelopes, i))
+            causes.append((HOTTEST, "limit") if choices.is_emergency[i] else found)
         else:
             causes.append(("", ""))
     return causes
@@ -244,20 +233,27 @@ def _named_interlocks(
 
 
 def _cause(
-    result: FilterResult, change: np.ndarray, rows: np.ndarray, names: tuple[str, ...]
+    result: FilterResult, proposed: np.ndarray, envelope: Envelope
 ) -> tuple[str, str]:
     """Return the limit that bound most, and "limit" or "ramp".
 
     Rows come before interlocks and ranges, those before ramps; among equals the
     one that moved the action most.
     """
+    low, high = channel_array("lower"), channel_array("upper")
+    moved = np.nan_to_num(result.action - proposed)
+    change, rows = moved / (high - low), np.asarray(envelope.G)
     found = []
     for name, _ in result.active:
-        if name in names:
-            size = abs(float(rows[names.index(name)] @ change))
+        if name in envelope.names:
+            row = rows[envelope.names.index(name)]
+            size = abs(float(row @ (moved / spans())))
             found.append((2, size, name.partition(":")[0], "limit"))
         else:
             found.append(_bound_cause(name, change))
+    # What is projected lies within the ranges; what was proposed may not.
+    for i in np.flatnonzero((proposed < low) | (proposed > high)):
+        found.append(_bound_cause(f"range:{CHANNEL_NAMES[i]}", change))
     if not found:
         return "", "limit"
     _, _, limit, kind = max(found, key=lambda each: each[:2])

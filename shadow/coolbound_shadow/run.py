@@ -15,6 +15,8 @@ from coolbound_envs.site import Site
 from coolbound_envs.spec import action_digest
 from coolbound_envs.tables import InputError
 from coolbound_envs.types import Controller
+from coolbound_safety.foresight import RECOVERY
+from coolbound_safety.limits_notes import ROW_WORDS
 from coolbound_safety.margins import SafetyModel, safety_model
 from coolbound_safety.types import ADVICE, FilterStatus
 from coolbound_shadow.controller_calls import Progress, plain_view
@@ -42,6 +44,11 @@ ATTRIBUTION = (
     "aggregated by A. Fernández; both changed by simulation"
 )
 """What the licences of the shipped log's data ask to be shown with them."""
+
+FORESIGHT = (
+    f"Every row of this step is kept; a look {ROW_WORDS[RECOVERY]} had to give way."
+)
+"""Of steps in which nothing gave way but foresight."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -281,5 +288,11 @@ def _attribution(log: Log) -> dict[str, str]:
 
 
 def _statuses(found: Replay) -> tuple[tuple[str, int], ...]:
+    """Return what the safety layer did; foresight that gave way is no limit's."""
     names = found.decisions.status
-    return tuple((ADVICE[s], names.count(s.name)) for s in FilterStatus)
+    counts = {ADVICE[s]: names.count(s.name) for s in FilterStatus}
+    foresight = int(np.sum(found.decisions.extra["is_foresight_only"]))
+    counts[ADVICE[FilterStatus.RELAXED]] -= foresight
+    if foresight:
+        counts[FORESIGHT] = foresight
+    return tuple(counts.items())

@@ -27,6 +27,7 @@ from coolbound_envs.site import Site
 from coolbound_envs.spec import HALLS, POINT_INDEX
 from coolbound_envs.state import PIPE_CELLS, PlantState
 from coolbound_envs.types import Controller, Observation
+from coolbound_safety.guard import first_memory
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.shielded import ShieldedParams, ShieldedState, ShieldedTask
 from coolbound_shadow.closed_loop import Rollout, roll_out, start_plant
@@ -183,7 +184,7 @@ class _Runner:
             ShieldedTask(CoolingTask()),
             policy.controller,
             ShieldedParams(task=self.params, safety=model),
-            (observation, ShieldedState(task=state, observation=observation)),
+            (observation, ShieldedState(state, observation, first_memory((1,)))),
             self.steps,
             self.seed,
             # The model has every point: what a log lacks is assumed nowhere.

@@ -15,15 +15,17 @@ from coolbound_envs.limit_numbers import parse_limits
 from coolbound_envs.site import Site
 from coolbound_envs.spec import CHANNEL_NAMES, POINT_INDEX, channel_array
 from coolbound_envs.types import Action, Observation, Quality, action_from_vector
-from coolbound_safety.envelope import ROW_NAMES
 from coolbound_safety.margins import SafetyModel, safety_model
+from coolbound_safety.rows import ROW_NAMES
+from coolbound_safety.types import from_unit64
 from coolbound_shadow.controller_calls import plain_view
-from coolbound_shadow.envelopes import build_envelopes, nominal_action
+from coolbound_shadow.envelopes import Choices, build_envelopes, nominal_action
+from coolbound_shadow.estimates import watch_rows
 from coolbound_shadow.local_time import seconds_of_year
 from coolbound_shadow.log_types import Log
 from coolbound_shadow.proposals import logged_operator, propose
 from coolbound_shadow.replay import Policy, replay
-from coolbound_shadow.replay_inputs import HOLD_S, replay_inputs
+from coolbound_shadow.replay_inputs import HOLD_S, Inputs, replay_inputs
 from coolbound_shadow.run import first_rows
 from coolbound_shadow.statistics import replay_error
 
@@ -69,6 +71,13 @@ def log(two_days: Log) -> Log:
     short = first_rows(two_days, 60)
     values, quality = short.values.copy(), short.quality.copy()
     return dataclasses.replace(short, values=values, quality=quality)
+
+
+def choices(
+    inputs: Inputs, proposed: np.ndarray, model: SafetyModel, scale: float = 1.0
+) -> Choices:
+    known = watch_rows(inputs, model, scale)
+    return build_envelopes(inputs, proposed, known, model, scale)
 
 
 def policy(controller: Any) -> Policy:
@@ -155,11 +164,11 @@ def test_bounds_are_exact_and_never_looser_than_ranges_and_ramps(
     log: Log, model: SafetyModel
 ) -> None:
     inputs = replay_inputs(log, "Europe/Berlin")
-    envelope = build_envelopes(inputs, inputs.previous, model, 1.0)
+    envelope = choices(inputs, inputs.previous, model).envelopes
     low, high = channel_array("lower"), channel_array("upper")
-    span, ramp = high - low, channel_array("ramp")
-    upper = low + span * np.asarray(envelope.upper)
-    lower = low + span * np.asarray(envelope.lower)
+    ramp = channel_array("ramp")
+    upper = from_unit64(np.asarray(envelope.upper))
+    lower = from_unit64(np.asarray(envelope.lower))
     for channel in range(6):
         most = np.minimum(inputs.previous[:, channel] + ramp[channel], high[channel])
         assert np.all(upper[:, channel] <= most + 1e-12)
@@ -178,7 +187,7 @@ def test_a_channel_that_is_not_in_the_log_is_never_guessed_at(
     limits = {limit.name: limit for limit in found.limits}
     assert not limits["CHWS_SLEW"].certified.observable
     assert not limits["CHWS_BOX"].operator.observable
-    envelope = build_envelopes(found.inputs, found.decisions.proposed, model, 1.0)
+    envelope = choices(found.inputs, found.decisions.proposed, model).envelopes
     assert np.all(np.asarray(envelope.G)[:, :, channel] == 0.0)
     assert np.all(np.isfinite(found.decisions.certified))
 
@@ -198,7 +207,7 @@ def test_metered_water_stands_for_a_setpoint_that_is_not_logged(
     blind = dataclasses.replace(log, applied=bare)
     inputs = replay_inputs(blind, "Europe/Berlin")
     proposed = np.repeat(nominal_action()[None], blind.rows, axis=0)
-    envelopes = build_envelopes(inputs, proposed, model, 1.0)
+    envelopes = choices(inputs, proposed, model).envelopes
     rows = np.asarray(envelopes.G)
     norms = np.linalg.norm(rows, axis=2)
     water = CHANNEL_NAMES.index("chw_supply_setpoint")
