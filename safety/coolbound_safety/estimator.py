@@ -16,17 +16,17 @@ from flax import struct
 
 from coolbound_envs.constants import AIR_HEAT
 from coolbound_envs.spec import HALLS, ZONES
-from coolbound_envs.types import Observation, Scalar
+from coolbound_envs.types import Observation, Scalar, action_from_vector
 from coolbound_safety.air_side import FOLLOW, AirSide, air_side
 from coolbound_safety.estimate import Estimate
 from coolbound_safety.learned import Learned, learn, learned_nothing
 from coolbound_safety.margins import SafetyModel
+from coolbound_safety.model import tower_predictions
 from coolbound_safety.readings import (
     first_known,
     middle,
     oldest_of,
     usable,
-    usable_hall,
     usable_halls,
 )
 from coolbound_safety.water_side import (
@@ -38,6 +38,12 @@ from coolbound_safety.water_side import (
 
 INTERVAL: Final = 300.0
 """Control interval that rates here refer to. [s]"""
+
+LEAST: Final = 0.75
+"""A pull-up stores no more of the heat; what says so is an instrument. [1]"""
+
+MOST: Final = 1.25
+"""A pull-down adds no more to the heat. [1]"""
 
 GROWTH: Final = {"inlet": 0.25, "load": 0.03, "dew_point": 0.25, "tower": 0.4}
 """What a missing quantity may change by in one interval. [mixed units]"""
@@ -152,6 +158,7 @@ def observe(
     counts = first_known(_counts(observation), state.counts)
     unseen = _unseen(state, observation, ramp_scale)
     now = _assemble(state, observation, power, air, water, counts, unseen)
+    now = dataclasses.replace(now, cw_supply=_basin(state, now, observation, model))
     learned = learn(state.learned, now, observation, model)
     now = _with_learned(now, learned)
     return now, EstimatorState(
@@ -214,9 +221,15 @@ def _unseen(
 ) -> jax.Array:
     """Return how old the newest reading of each group is [s]."""
     halls = range(HALLS)
-    inlets = [usable_hall(observation, f"inlet_temp_hall{h + 1}") for h in halls]
+    zones = range(ZONES)
     groups = [
-        *(jnp.where(jnp.any(jnp.isfinite(found)), 0.0, jnp.inf) for found in inlets),
+        *(
+            oldest_of(
+                observation,
+                tuple(f"inlet_temp_hall{h + 1}_zone{z + 1}" for z in zones),
+            )
+            for h in halls
+        ),
         *(
             oldest_of(observation, (f"it_power_hall{h + 1}", "facility_power"))
             for h in halls
@@ -250,10 +263,7 @@ def _assemble(
     carried = carried_heat(observation)
     heat = first_known(given_off(observation, power), carried, state.heat)
     mechanical = first_known(_mechanical(observation), state.mechanical_power)
-    wet_bulb = jnp.fmin(
-        first_known(usable(observation, "outdoor_wet_bulb"), state.wet_bulb),
-        usable(observation, "outdoor_temp") + 0.5,
-    )
+    wet_bulb = first_known(usable(observation, "outdoor_wet_bulb"), state.wet_bulb)
     grown = unseen / INTERVAL
     learned = state.learned
     return Estimate(
@@ -269,7 +279,7 @@ def _assemble(
         chw_supply=supply,
         chw_return=returned,
         chw_excess=jnp.minimum(raw_excess, state.water_excess),
-        cw_supply=tower_water(observation, first_known(carried, heat), state.cw_supply),
+        cw_supply=state.cw_supply,
         cw_before=state.cw_supply,
         wet_bulb=wet_bulb,
         chillers=counts[0] + counts[1],
@@ -280,7 +290,7 @@ def _assemble(
         ),
         mechanical_power=mechanical,
         heat=heat,
-        carried=first_known(carried, heat),
+        carried=jnp.clip(first_known(carried, heat), LEAST * heat, MOST * heat),
         coil_factor=learned.coil_factor,
         air_factor=learned.air_factor,
         basin_offset=learned.basin_offset,
@@ -292,6 +302,25 @@ def _assemble(
         tower_spread=GROWTH["tower"] * jnp.minimum(grown[2 * HALLS + 1], 5.0),
         stale=jnp.max(unseen[: 2 * HALLS]),
     )
+
+
+def _basin(
+    state: EstimatorState,
+    now: Estimate,
+    observation: Observation,
+    model: SafetyModel,
+) -> Scalar:
+    """Return tower water; the model of what is in force has the third vote [degC]."""
+    act = action_from_vector(observation.applied)
+    tower = tower_predictions(
+        act.tower_fan_speed, act.cw_pump_speed, now, model.plant, start=state.cw_supply
+    )
+    predicted = first_known(tower.soon, state.cw_supply)
+    is_seen = jnp.isfinite(usable(observation, "cw_supply_temp")) | jnp.isfinite(
+        usable(observation, "cw_return_temp")
+    )
+    found = tower_water(observation, now.carried, predicted)
+    return jnp.where(is_seen, found, first_known(state.cw_supply, found))
 
 
 def _dew_point(state: EstimatorState, observation: Observation) -> Scalar:

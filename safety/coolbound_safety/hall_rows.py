@@ -119,7 +119,8 @@ def _hall_water(
     Machines that do not reach the set-point do not reach a colder one either; in
     free cooling the towers set what can be reached.
     """
-    free = jnp.maximum(tower.soon, tower.later) + free_approach(now, model.plant)
+    approach = free_approach(act.cw_pump_speed, now, model.plant)
+    free = jnp.maximum(tower.soon, tower.later) + approach
     is_free = (now.chillers < 0.5) & (now.economizer > 0.5)
     is_short = now.chw_excess > SHORT_OF_WATER
     reached = jnp.where(is_free, free, jnp.where(is_short, now.chw_supply, -jnp.inf))

@@ -50,7 +50,7 @@ def neutral_heading(
 
 
 def backup_action(previous: jax.Array, now: Estimate, model: SafetyModel) -> jax.Array:
-    """Return the action in force, moved where more is never worse, (10,).
+    """Return the action in force, moved towards more air and pressure, (10,).
 
     Fans and pressure go up by a ramp; air stays, since cooling it takes heat out of
     the halls; tower and condenser pump go where their rows ask them to. Physical

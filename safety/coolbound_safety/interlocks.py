@@ -137,7 +137,8 @@ def _chiller_range(
     is_cool = _halls_bear(water, now, previous, model)
     may_begin = is_ready & (supply < FREE_SUPPLY_START) & is_cool
     is_held = now.chw_supply < FREE_SUPPLY_STOP + 1.5
-    may_stay = is_free & (supply < FREE_SUPPLY_STOP) & is_held
+    is_borne = jnp.all(_hottest(now.chw_supply, now, previous, model) <= 0.0)
+    may_stay = is_free & (supply < FREE_SUPPLY_STOP) & is_held & is_borne
     fewest = jnp.where(may_begin | may_stay, 0.0, needed)
     known = jnp.isfinite(load) & jnp.isfinite(now.chillers) & jnp.isfinite(supply)
     held = jnp.clip(previous[8], 0.0, float(CHILLERS))
@@ -154,14 +155,28 @@ def _water_at_change(now: Estimate, previous: jax.Array, model: SafetyModel) -> 
     idle = dataclasses.replace(now, chiller_power=jnp.zeros_like(now.chiller_power))
     tower = tower_predictions(act.tower_fan_speed, act.cw_pump_speed, idle, model.plant)
     basin = 0.5 * (now.cw_supply + tower.soon)
-    free = basin + free_approach(now, model.plant)
+    free = basin + free_approach(act.cw_pump_speed, now, model.plant)
     return free + HELD_BY_PIPES * (now.chw_supply - free)
 
 
 def _halls_bear(
     water: Scalar, now: Estimate, previous: jax.Array, model: SafetyModel
 ) -> jax.Array:
-    """Return whether the inlets stay within their limit with water so warm."""
+    """Return whether the inlets bear a change to water so warm, overshoot included."""
+    hottest = model.limits.inlet_max - model.margins.inlet_max
+    will_be = _hottest(water, now, previous, model)
+    return jnp.all(will_be <= -CHANGE_MARGIN) & (
+        now.inlet_max <= hottest - CHANGE_MARGIN
+    )
+
+
+def _hottest(
+    water: Scalar, now: Estimate, previous: jax.Array, model: SafetyModel
+) -> jax.Array:
+    """Return the hottest inlets with water so warm, above their limit with its margin.
+
+    With the set-points in force and open valves, (halls,) [K].
+    """
     act = action_from_vector(previous)
     needed, nominal = coil_capability(
         act.supply_air_setpoint,
@@ -176,9 +191,8 @@ def _halls_bear(
     floor = coil_floor(
         act.supply_air_setpoint, water, needed, nominal * now.coil_factor, air
     )
-    hottest = model.limits.inlet_max - model.margins.inlet_max - CHANGE_MARGIN
     will_be = jnp.maximum(floor, act.supply_air_setpoint) + now.rise_max
-    return jnp.all(will_be <= hottest) & (now.inlet_max <= hottest)
+    return will_be - (model.limits.inlet_max - model.margins.inlet_max)
 
 
 def _one_more(now: Estimate) -> Scalar:

@@ -134,7 +134,10 @@ def _coil(
         model.plant,
     )
     # A valve nearly shut says little of what the coil could do.
-    found = jnp.where(valve > 0.25, needed / moved, jnp.nan)
+    is_metered = jnp.isfinite(usable_halls(observation, "supply_air_temp"))
+    is_metered &= jnp.isfinite(usable_halls(observation, "it_power"))
+    is_told = is_metered & jnp.isfinite(usable(observation, "chw_supply_temp"))
+    found = jnp.where(is_told & (valve > 0.25), needed / moved, jnp.nan)
     gain = jnp.where(is_lost, URGENT_GAIN, GAIN)
     return _averaged(last.coil_factor, found, gain, COIL_RANGE)
 
@@ -175,7 +178,11 @@ def _tower(
     held = jnp.where(
         now.running > 0.5, condenser.low_limit_cooling, condenser.low_limit_free
     )
+    seen = usable(observation, "cw_supply_temp") + usable(
+        observation, "outdoor_wet_bulb"
+    )
     is_free = (tower.soon > held + 0.5) & (now.cw_supply > held + 0.5)
+    is_free &= jnp.isfinite(seen)
     missed = (now.cw_supply - tower.soon) / jnp.maximum(tower.approach, 0.2)
     offset = last.basin_offset + jnp.where(is_free, missed, jnp.nan)
     modelled = tower.rise / last.rise_factor
@@ -194,5 +201,6 @@ def _power(
     act = action_from_vector(observation.applied)
     tower = tower_predictions(act.tower_fan_speed, act.cw_pump_speed, now, model.plant)
     modelled = mechanical_power(act, now, model.plant, tower) - last.power_offset
-    found = now.mechanical_power - modelled
+    is_metered = jnp.isfinite(usable(observation, "chiller_power"))
+    found = jnp.where(is_metered, now.mechanical_power - modelled, jnp.nan)
     return _averaged(last.power_offset, found, 2.0 * GAIN, POWER_RANGE)

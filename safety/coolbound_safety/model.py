@@ -234,13 +234,24 @@ def pull_down(act: Action, now: Estimate, params: PlantParams) -> Scalar:
     return jnp.nan_to_num(water) + jnp.nan_to_num(air)
 
 
-def free_approach(now: Estimate, params: PlantParams) -> Scalar:
+def free_approach(pump_speed: Scalar, now: Estimate, params: PlantParams) -> Scalar:
     """Return chilled water above tower water in free cooling [K].
 
-    An exchanger of effectiveness eps leaves rise (1 - eps) / eps of the water's rise.
+    Q = eps C_min (T_return - T_basin) and T_supply = T_return - Q / C_chw give
+    T_supply - T_basin = rise (C_chw / (eps C_min) - 1): less condenser water than
+    chilled water makes the exchanger smaller.
+
+    Args:
+        pump_speed: Condenser pumps. [1]
+        now: The estimate.
+        params: The plant.
     """
-    effectiveness = params.condenser.economizer_effectiveness
-    return (now.chw_return - now.chw_supply) * (1.0 - effectiveness) / effectiveness
+    condenser = params.condenser
+    rise = jnp.maximum(now.chw_return - now.chw_supply, 0.5)
+    chilled = now.heat * 1e3 / rise
+    tower = condenser.design_flow * pump_speed * WATER_HEAT
+    share = jnp.maximum(chilled / tower, 1.0)
+    return rise * (share / condenser.economizer_effectiveness - 1.0)
 
 
 def free_supply(fan_speed: Scalar, now: Estimate, params: PlantParams) -> Scalar:
@@ -277,7 +288,8 @@ def mechanical_power(
     load = part_load(now.running, now, params)
     water = act.chw_supply_setpoint
     cop = components.chiller_cop(load, leaving - water, water, params.chiller)
-    chillers = jnp.where(now.running > 0.5, now.heat / cop, 0.0)
+    idle = jnp.where(jnp.isfinite(now.running), 0.0, jnp.nan)
+    chillers = jnp.where(now.running > 0.5, now.heat / cop, idle)
     fans = crah.fan_power / HALLS * jnp.sum(act.crah_fan_speed**crah.fan_exponent)
     pump = components.cw_pump_power(act.cw_pump_speed, condenser)
     towers = condenser.fan_power * act.tower_fan_speed**3

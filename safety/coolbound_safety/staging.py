@@ -57,10 +57,11 @@ def stage(
     count = jnp.clip(jnp.round(seen), 0.0, float(CHILLERS))
     fewest = jnp.round(masks.chillers_min)
     most = jnp.maximum(jnp.round(masks.chillers_max), fewest)
-    below = jnp.where(fewest < 0.5, 0.0, jnp.minimum(count - 1.0, most))
+    is_free = (fewest < 0.5) & (count <= most)
+    below = jnp.where(is_free, 0.0, jnp.minimum(count - 1.0, most))
     above = jnp.maximum(count + 1.0, fewest)
-    machines = jnp.clip(jnp.stack([below, count, above]), 0.0, float(CHILLERS))
     required = jnp.clip(count, fewest, most)
+    machines = jnp.clip(jnp.stack([below, count, above]), 0.0, float(CHILLERS))
     is_timely = (machines == count) | jnp.where(
         machines > count, permitted.start, permitted.stop
     )

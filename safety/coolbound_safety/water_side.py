@@ -12,9 +12,6 @@ from coolbound_safety.readings import first_known, middle, usable, usable_halls
 FANS: Final = 0.05
 """Heat of fans and pumps over that of the servers where nobody meters it. [1]"""
 
-TOWER_FOLLOW: Final = 0.5
-"""Remembered tower water follows its highest reading by this an interval. [K]"""
-
 
 def _capacity_rate(observation: Observation, flow: str) -> Scalar:
     """Return heat per degree that a flow carries [kW/K]."""
@@ -65,18 +62,16 @@ def chilled_water(
     return supply, back, jnp.maximum(jnp.nan_to_num(supply - setpoint), 0.0)
 
 
-def tower_water(observation: Observation, heat: Scalar, last: Scalar) -> Scalar:
-    """Return tower water: own meter, leaving water less its rise, memory [degC].
+def tower_water(observation: Observation, heat: Scalar, predicted: Scalar) -> Scalar:
+    """Return tower water: own meter, leaving water less its rise, the model [degC].
 
     Args:
         observation: What the instruments say, one lane.
         heat: Carried to the machines or the economizer. [kW]
-        last: Of the step before. [degC]
+        predicted: What the model says of the action in force. [degC]
     """
     supplied = usable(observation, "cw_supply_temp")
     returned = usable(observation, "cw_return_temp")
     rejected = heat + usable(observation, "chiller_power")
     derived = returned - rejected / _capacity_rate(observation, "cw_flow")
-    highest = jnp.fmax(supplied, derived)
-    followed = last + jnp.clip(highest - last, -TOWER_FOLLOW, TOWER_FOLLOW)
-    return first_known(middle(supplied, derived, followed), last)
+    return middle(supplied, derived, predicted)

@@ -1,18 +1,116 @@
-"""The estimate on a site that meters its water but not its halls."""
+"""Readings and their middle, and a site that meters its water but not its halls."""
 
 import dataclasses
+import functools
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from seen_plants import applied_now, model, seen
 
 from coolbound_envs.limit_table import LIMIT_NAMES
-from coolbound_envs.types import Observation
-from coolbound_safety.estimate import estimate
+from coolbound_envs.spec import POINT_INDEX
+from coolbound_envs.types import Observation, Quality
+from coolbound_safety.estimate import Estimate
+from coolbound_safety.estimator import first_state, observe
 from coolbound_safety.judge import judge
+from coolbound_safety.readings import AGE_MAX, first_known, middle, oldest_of, usable
 
 NAN = float("nan")
-HALLS = {f"it_power_hall{h}": NAN for h in (1, 2)}
+FINITE = st.floats(-1e3, 1e3, width=32, allow_subnormal=False)
+ANY = st.one_of(FINITE, st.sampled_from([NAN, float("inf"), -1e30, 1e30]))
+middle_of = jax.jit(middle)
+look = jax.jit(judge)
+
+
+@functools.cache
+def program() -> Any:
+    """Return the estimate after three like observations."""
+
+    def run(seen: Observation, safety: Any) -> Estimate:
+        memory = first_state()
+        for _ in range(2):
+            _, memory = observe(memory, seen, safety)
+        return observe(memory, seen, safety)[0]
+
+    return jax.jit(run)
+
+
+def estimate(observation: Observation) -> Estimate:
+    return program()(observation, model())
+
+
+def judged(observation: Observation, safety: Any = None) -> np.ndarray:
+    safety = safety or model()
+    now = program()(observation, safety)
+    return np.asarray(look(observation, observation.applied, now, safety))
+
+
+def exactly(*values: float) -> float:
+    return float(middle_of(*(jnp.float32(value) for value in values)))
+
+
+@given(two=st.tuples(FINITE, FINITE), wrong=ANY, place=st.integers(0, 2))
+@settings(max_examples=300, deadline=None)
+def test_one_wrong_of_three_never_moves_the_middle_outside_the_other_two(
+    two: tuple[float, float], wrong: float, place: int
+) -> None:
+    three = list(two)
+    three.insert(place, wrong)
+    assert min(two) <= exactly(*three) <= max(two)
+
+
+@given(three=st.permutations([1.0, 5.0, 7.0]))
+def test_the_middle_of_three_does_not_depend_on_their_order(
+    three: list[float],
+) -> None:
+    assert exactly(*three) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("three", "expected"),
+    [((NAN, 2.0, 3.0), 2.0), ((1.0, NAN, 3.0), 1.0), ((1.0, 2.0, NAN), 1.0),
+     ((NAN, NAN, 3.0), 3.0), ((NAN, 2.0, NAN), 2.0), ((1.0, NAN, NAN), 1.0)],
+)  # fmt: skip
+def test_of_two_the_earlier_is_taken_and_of_one_that(
+    three: tuple[float, float, float], expected: float
+) -> None:
+    assert exactly(*three) == expected
+
+
+def test_of_none_nothing_is_known() -> None:
+    assert np.isnan(exactly(NAN, NAN, NAN))
+    assert np.isnan(float(first_known(jnp.float32(NAN), jnp.float32(np.inf) * NAN)))
+
+
+@pytest.mark.parametrize(
+    ("quality", "age", "is_used"),
+    [(Quality.GOOD, 0.0, True), (Quality.UNCERTAIN, 0.0, True),
+     (Quality.BAD, 0.0, False), (Quality.MISSING, 0.0, False),
+     (Quality.GOOD, AGE_MAX, True), (Quality.GOOD, AGE_MAX + 1.0, False)],
+)  # fmt: skip
+def test_a_reading_is_used_while_it_is_sound_and_fresh(
+    quality: Quality, age: float, is_used: bool
+) -> None:
+    base = seen()
+    index = POINT_INDEX["chw_supply_temp"]
+    one = dataclasses.replace(
+        base,
+        quality=base.quality.at[index].set(int(quality)),
+        age=base.age.at[index].set(age),
+    )
+    assert bool(np.isfinite(usable(one, "chw_supply_temp"))) == is_used
+    found = float(oldest_of(one, ("chw_supply_temp",)))
+    assert found == (age if is_used else np.inf)
+
+
+HALLS = {
+    f"{name}_hall{h}": NAN for name in ("it_power", "return_air_temp") for h in (1, 2)
+}
 
 
 def water_side() -> Observation:
@@ -33,13 +131,12 @@ def test_without_metered_halls_the_heat_is_what_the_water_carries() -> None:
 
 
 def test_metered_halls_go_before_the_water() -> None:
-    observation = seen(chw_flow=0.0)
-    assert float(estimate(observation).heat) > 3000.0
+    assert float(estimate(seen(chw_flow=0.0)).heat) > 3000.0
 
 
 def test_tower_and_lift_limits_are_observable_on_the_water_side_alone() -> None:
     observation = water_side()
-    values = np.asarray(judge(observation, observation.applied, model()))
+    values = judged(observation)
     found = dict(zip(LIMIT_NAMES, values, strict=True))
     for name in ("ECWT_MIN", "ECWT_CWRT_MAX", "LIFT_MIN", "SURGE_LINE"):
         assert np.isfinite(found[name]), name
@@ -51,10 +148,7 @@ def test_lift_is_judged_from_the_metered_water_where_no_setpoint_is_logged() -> 
     observation = water_side()
     told = applied_now(observation, chw_supply_setpoint=12.0)
     index = LIMIT_NAMES.index("LIFT_MIN")
-    metered = judge(observation, observation.applied, model())[index]
-    assert float(metered) == pytest.approx(
-        float(judge(told, told.applied, model())[index]), abs=1e-4
-    )
+    assert judged(observation)[index] == pytest.approx(judged(told)[index], abs=1e-3)
 
 
 def test_a_plant_without_an_economizer_needs_no_reading_of_one() -> None:
@@ -71,5 +165,5 @@ def test_a_plant_without_an_economizer_needs_no_reading_of_one() -> None:
         plain, plant=dataclasses.replace(plain.plant, condenser=condenser)
     )
     index = LIMIT_NAMES.index("LIFT_MIN")
-    assert np.isnan(float(judge(blind, blind.applied, plain)[index]))
-    assert np.isfinite(float(judge(blind, blind.applied, none)[index]))
+    assert np.isnan(judged(blind)[index])
+    assert np.isfinite(judged(blind, none)[index])
