@@ -82,13 +82,11 @@ def test_what_the_nonlinear_model_refuses_is_shrunk_towards_the_backup() -> None
     assert "nonlinear model" in decision.result.reason
 
 
-def test_what_the_nonlinear_model_refuses_is_first_projected_onto_rows_taken_again() -> (
-    None
-):
+def test_what_the_nonlinear_model_refuses_is_first_projected_again() -> None:
     floor = 0.76
 
     def higher(*given: Any) -> Any:
-        rows, sides, scale = same_rows()
+        rows, _, scale = same_rows()
         return rows, np.array([-along(2, floor), 1.0]), scale
 
     def agrees_above(unit: Any, *given: Any) -> Any:

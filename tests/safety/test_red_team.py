@@ -198,6 +198,7 @@ def started() -> Any:
     return state, params
 
 
+@pytest.mark.long
 def test_the_gradient_is_that_of_the_plant() -> None:
     """Against central differences of the plant itself, in the two worst channels."""
     state, params = started()

@@ -39,15 +39,15 @@ class Plan:
 
 
 WHOLE: Final = Plan(
-    filtered=6_000_000,
-    bare=2_000_000,
+    filtered=10_000_000,
+    bare=1_000_000,
     steps=STEPS,
-    lanes=16,
-    looks=2**30,
-    effort=Effort(plans=32, episodes=8, steps=72, generations=8, rounds=8),
+    lanes=64,
+    looks=1,
+    effort=Effort(plans=16, episodes=4, steps=48, generations=4, rounds=2),
     hunts=HUNTS,
-    trials=8,
-    envelopes=1_000_000,
+    trials=2,
+    envelopes=200_000,
     variation=0.1,
     is_whole=True,
 )
