@@ -88,9 +88,9 @@ A *row* is one affine constraint of the projection, linearised at the proposal
 within its bounds, 15 min ahead where the plant is slow; a row that looks one step
 further keeps a way back after load or wet bulb has grown. *Bounds* are ranges and
 ramps, never relaxed. The *BAS* is the plant's own automation, part of the
-simulation. *True state* is what the tables of `coolbound evaluate` count. *Judged* says whether instruments
-alone show it, for any action, as in the shadow report. *Settled* is {settling:g} min
-and more after a change of machines or mode.
+simulation. *True state* is what the tables of `coolbound evaluate` count. *Judged*
+says whether instruments alone show it, for any action, as in the shadow report.
+*Settled* is {settling:g} min and more after a change of machines or mode.
 """
 
 _MARGINS: Final = """\
