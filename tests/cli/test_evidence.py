@@ -15,7 +15,7 @@ import pytest
 from made_plants import site
 
 from coolbound.evidence import causes, coverage, rescue
-from coolbound.evidence.campaign import CITIES, policies
+from coolbound.evidence.campaign import policies
 from coolbound.evidence.causes import CLASSES, cause
 from coolbound.evidence.coverage import BINS, COVERED, Coverage, quantiles
 from coolbound.evidence.episode import Arena, Running
@@ -37,6 +37,7 @@ from coolbound.evidence.tallies import (
     no_tally,
     together,
 )
+from coolbound.validation.evidence import CITIES
 from coolbound.validation.verdicts import MET, NOT_MET
 from coolbound.verbs.evidence import drawn_figures
 from coolbound_envs.fault_events import make_schedule

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from coolbound.compose import plant_task, shielded_task
 from coolbound.evidence.episode import Arena
 from coolbound.evidence.tallies import Tally, as_numbers, together
+from coolbound.validation.evidence import CITIES
 from coolbound.validation.years import Lineup
 from coolbound_controllers.g36 import G36
 from coolbound_controllers.operator_settings import parse_operator
@@ -24,18 +25,6 @@ from coolbound_envs.variation import NAMES, OFFSETS, make_spread
 from coolbound_safety.red_team.mimic import Inverted, Replayed
 from coolbound_safety.red_team.opponents import opponents
 from coolbound_safety.shielded import ShieldedTask
-
-CITIES: Final = (
-    "phoenix",
-    "san-jose-2021",
-    "chicago",
-    "dallas",
-    "honolulu",
-    "singapore-2021",
-    "frankfurt-2021",
-    "tokyo-2021",
-)
-"""Eight climates: those of the validation page."""
 
 LOADS: Final = ("google2019", "azure2019")
 

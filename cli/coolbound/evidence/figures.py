@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from coolbound.drawing import COLOURS, canvas, label, svg
 from coolbound.evidence.causes import CLASSES
 from coolbound.evidence.coverage import BINS, COVERED, REACH, SAME_UNIT
-from coolbound.evidence.drawing import COLOURS, canvas, label, svg
 from coolbound.evidence.gather import Evidence
 from coolbound.evidence.tables import KINDS, opponents_of
 from coolbound.evidence.tallies import HOT

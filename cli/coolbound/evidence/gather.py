@@ -10,7 +10,6 @@ import numpy as np
 
 from coolbound.compose import shielded_task
 from coolbound.evidence.campaign import (
-    CITIES,
     LOADS,
     campaign,
     environments,
@@ -32,6 +31,7 @@ from coolbound.evidence.tallies import (
     beside,
     together,
 )
+from coolbound.validation.evidence import CITIES
 from coolbound.validation.years import Lineup
 from coolbound_envs.site import Site
 from coolbound_envs.types import Controller

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import jinja2
-
 from coolbound.console import table
 from coolbound.evidence.causes import RECOVERY_S
 from coolbound.evidence.findings import counts, findings
@@ -20,6 +18,7 @@ from coolbound.evidence.tables import (
     policy_table,
     rescuer_table,
 )
+from coolbound.pages import page_template
 from coolbound_envs.fault_kinds import KINDS
 from coolbound_envs.tasks import MISHAPS
 
@@ -45,16 +44,7 @@ def render(
         facts: Machine, versions, revision and seconds.
         command: That made it.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("coolbound.evidence"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        # Markdown, and nothing in it comes from a user.
-        autoescape=False,
-    )
-    return environment.get_template("page.md.j2").render(
+    return page_template("coolbound.evidence").render(
         plan=evidence.plan,
         facts=facts,
         command=command,

@@ -1,18 +1,10 @@
 """The figures of the validation page, as small SVG files that print on A4."""
 
-import io
 from collections.abc import Sequence
-from typing import Any
-
-import matplotlib
-
-matplotlib.use("Agg")
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
 
+from coolbound.drawing import COLOURS, canvas, label, svg
 from coolbound.validation import bands, chillers, physics, tower
 from coolbound.validation.bands import YearFigures
 from coolbound.validation.chillers import ChillerComparison
@@ -21,44 +13,10 @@ from coolbound.validation.headroom import CityHeadroom
 from coolbound.validation.physics import Warming
 from coolbound.validation.tower import TowerBand
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Okabe and Ito: told apart by every eye, and in print."""
-
-_WIDTH = 7.2
-_SMALL = 8
-
-
-def _canvas(height: float, panels: int, ratios: Sequence[float] | None = None):
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-    axes = figure.subplots(1, panels, width_ratios=ratios, squeeze=False)[0]
-    return figure, axes
-
-
-def _label(axes: Axes, title: str, x: str, y: str) -> None:
-    axes.set_title(title, fontsize=9, loc="left")
-    axes.set_xlabel(x, fontsize=_SMALL)
-    axes.set_ylabel(y, fontsize=_SMALL)
-    axes.tick_params(labelsize=_SMALL)
-    axes.spines[["top", "right"]].set_visible(False)
-
-
-def _svg(figure: Figure) -> bytes:
-    """Return the figure; the same data give the same bytes."""
-    FigureCanvasSVG(figure)
-    file = io.BytesIO()
-    settings: Any = {
-        "svg.hashsalt": "coolbound",
-        "svg.fonttype": "none",
-        "path.simplify": True,
-    }
-    with matplotlib.rc_context(settings):
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    return file.getvalue()
-
 
 def tower_figure(found: Sequence[TowerBand]) -> bytes:
     """Return the approach of both towers, and their difference by wet bulb."""
-    figure, (left, right) = _canvas(3.1, 2)
+    figure, (left, right) = canvas(3.1, 2)
     for band, colour in zip(found, COLOURS, strict=False):
         name = f"{band.low:g} to {band.high:g} degC"
         some = slice(None, None, 3)
@@ -69,16 +27,14 @@ def tower_figure(found: Sequence[TowerBand]) -> bytes:
     most = max(float(np.max(band.york)) for band in found) + 0.5
     left.plot([0, most], [0, most], color="black", linewidth=0.6)
     left.legend(frameon=False, fontsize=7, title="wet bulb", title_fontsize=7)
-    _label(left, "Approach", "YorkCalc, K", "this plant, K")
+    label(left, "Approach", "YorkCalc, K", "this plant, K")
     low, high = found[0].low, found[0].high
     for bound in (tower.BOUND, -tower.BOUND):
         right.plot([low, high], [bound, bound], color="black", linewidth=0.9)
     right.text(low, tower.BOUND + 0.06, "bound", fontsize=7)
     right.axhline(0.0, color="grey", linewidth=0.4)
-    _label(
-        right, "This plant less YorkCalc, all cases", "wet bulb, degC", "approach, K"
-    )
-    return _svg(figure)
+    label(right, "This plant less YorkCalc, all cases", "wet bulb, degC", "approach, K")
+    return svg(figure)
 
 
 def _envelope(band: TowerBand) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -90,7 +46,7 @@ def _envelope(band: TowerBand) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def chiller_figure(found: Sequence[ChillerComparison]) -> bytes:
     """Return COP over part load at some condenser temperatures, and all errors."""
-    figure, (left, right) = _canvas(3.2, 2)
+    figure, (left, right) = canvas(3.2, 2)
     first = found[0]
     warm = np.max(first.leaving)
     temps = np.unique(first.entering[np.isclose(first.leaving, warm)])
@@ -111,7 +67,7 @@ def chiller_figure(found: Sequence[ChillerComparison]) -> bytes:
         loc="upper left",
     )
     title = f"COP at {warm:.1f} degC leaving: record (dots), fit"
-    _label(left, title, "part load", "COP")
+    label(left, title, "part load", "COP")
     for i, (machine, colour) in enumerate(zip(found, COLOURS, strict=False)):
         edges = np.arange(-6.0, 6.01, 0.25)
         count, _ = np.histogram(machine.error, edges)
@@ -124,9 +80,9 @@ def chiller_figure(found: Sequence[ChillerComparison]) -> bytes:
         right.axhline(bound, color="black", linewidth=0.6, linestyle="--")
     right.set_ylim(-7.0, 7.2)
     right.set_xticks(range(len(found)), [m.name.replace("-", "\n", 1) for m in found])
-    _label(right, "Error of COP, every point in range", "", "%")
+    label(right, "Error of COP, every point in range", "", "%")
     right.tick_params(axis="x", labelsize=7)
-    return _svg(figure)
+    return svg(figure)
 
 
 def dynamics_figure(
@@ -138,7 +94,7 @@ def dynamics_figure(
         warming: Halls that lose their cooling.
         steps: Load, minutes, share of the step done.
     """
-    figure, (left, right) = _canvas(3.0, 2)
+    figure, (left, right) = canvas(3.0, 2)
     rise = warming.servers - warming.servers[0]
     line = np.asarray([0.0, 5.0])
     low, high = (1.0 + s * physics.ADIABATIC_SHARE for s in (-1, 1))
@@ -154,15 +110,15 @@ def dynamics_figure(
     left.set_xlim(0.0, 10.0)
     left.set_ylim(0.0, 20.0)
     left.legend(frameon=False, fontsize=7, loc="upper left")
-    _label(left, "Full load without cooling", "minutes", "rise, K")
+    label(left, "Full load without cooling", "minutes", "rise, K")
     for (load, minutes, share), colour in zip(steps, COLOURS, strict=False):
         right.plot(minutes, share, color=colour, label=f"load {load:g}")
     right.axvspan(*physics.TIME_CONSTANT, color="0.9")
     right.axhline(1.0 - np.exp(-1.0), color="black", linewidth=0.6, linestyle="--")
     right.set_xlim(0.0, 25.0)
     right.legend(frameon=False, fontsize=7)
-    _label(right, "Servers after a step of supply air", "minutes", "share done")
-    return _svg(figure)
+    label(right, "Servers after a step of supply air", "minutes", "share done")
+    return svg(figure)
 
 
 _YEARLY = ("mlc", "wue"), ("mechanical over IT energy", "L/kWh")
@@ -170,7 +126,7 @@ _YEARLY = ("mlc", "wue"), ("mechanical over IT energy", "L/kWh")
 
 def years_figure(found: Sequence[YearFigures]) -> bytes:
     """Return MLC and WUE of every city and operator with their bands."""
-    figure, panels = _canvas(3.1, 2)
+    figure, panels = canvas(3.1, 2)
     cities = list(dict.fromkeys(year.city for year in found))
     operators = list(dict.fromkeys(year.operator for year in found))
     height = 0.8 / len(operators)
@@ -182,9 +138,9 @@ def years_figure(found: Sequence[YearFigures]) -> bytes:
         axes.axvspan(*bands.BANDS[name], color="0.9", zorder=0)
         axes.set_yticks(range(len(cities)), cities if axes is panels[0] else [])
         axes.invert_yaxis()
-        _label(axes, f"{name.upper()} of a year, band in grey", unit, "")
+        label(axes, f"{name.upper()} of a year, band in grey", unit, "")
     panels[1].legend(frameon=False, fontsize=7, loc="lower right")
-    return _svg(figure)
+    return svg(figure)
 
 
 _PARTS = ("chiller", "tower", "cw_pump", "chw_pump", "crah", "extra IT")
@@ -192,7 +148,7 @@ _PARTS = ("chiller", "tower", "cw_pump", "chw_pump", "crah", "extra IT")
 
 def headroom_figure(found: Sequence[CityHeadroom]) -> bytes:
     """Return MLC by consumer of every case, one panel for each city."""
-    figure, panels = _canvas(3.3, len(found))
+    figure, panels = canvas(3.3, len(found))
     shown = [c for x in found for part in (x.running, x.rest) for c in part.values()]
     most = max(case.mlc for case in shown)
     for axes, city in zip(panels, found, strict=True):
@@ -210,14 +166,14 @@ def headroom_figure(found: Sequence[CityHeadroom]) -> bytes:
         axes.set_yticks(range(len(cases)), list(cases) if axes is panels[0] else [])
         axes.invert_yaxis()
         axes.set_xlim(0.0, 1.02 * most)
-        _label(axes, city.city, "MLC", "")
+        label(axes, city.city, "MLC", "")
     panels[-1].legend(frameon=False, fontsize=7, loc="lower right")
-    return _svg(figure)
+    return svg(figure)
 
 
 def engines_figure(found: EngineComparison) -> bytes:
     """Return both engines' responses against each other, by consumer."""
-    figure, (left, right) = _canvas(3.3, 2)
+    figure, (left, right) = canvas(3.3, 2)
     for axes, unit in ((left, "kw"), (right, "percent")):
         for consumer, colour in zip(COMPARED, COLOURS, strict=False):
             rows = [row for row in found.rows if row.consumer == consumer]
@@ -231,7 +187,7 @@ def engines_figure(found: EngineComparison) -> bytes:
         axes.plot([ends.min(), ends.max()], [ends.min(), ends.max()], "k-", lw=0.5)
         axes.axhline(0.0, color="grey", linewidth=0.4)
         axes.axvline(0.0, color="grey", linewidth=0.4)
-    _label(left, "Change of power, kW", "EnergyPlus", "this plant")
-    _label(right, "Change of power, %", "EnergyPlus", "this plant")
+    label(left, "Change of power, kW", "EnergyPlus", "this plant")
+    label(right, "Change of power, %", "EnergyPlus", "this plant")
     left.legend(frameon=False, fontsize=7, loc="upper left")
-    return _svg(figure)
+    return svg(figure)

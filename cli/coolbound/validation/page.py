@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from coolbound.console import table
+from coolbound.pages import page_template
 from coolbound.validation import bands, chillers, tower
 from coolbound.validation import headroom as head
 from coolbound.validation.bands import YearFigures
@@ -44,17 +44,7 @@ def render(evidence: Evidence, facts: Mapping[str, Any], command: str) -> str:
         facts: Machine, versions, revision and seconds.
         command: That made it.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("coolbound.validation"),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        # Markdown, and nothing in it comes from a user.
-        autoescape=False,
-    )
-    template = environment.get_template("page.md.j2")
-    return template.render(
+    return page_template("coolbound.validation").render(
         plan=evidence.plan,
         facts=facts,
         command=command,

@@ -15,8 +15,8 @@ from coolbound.evidence.page import render
 from coolbound.evidence.plans import QUICK, WHOLE
 from coolbound.evidence.rescuers import rescuers
 from coolbound.machine import machine_facts
+from coolbound.pages import write_page
 from coolbound.validation.verdicts import Finding
-from coolbound_controllers.atomic import write_atomic
 from coolbound_envs.limit_table import LIMIT_NAMES
 from coolbound_envs.site import EMBEDDED, Site, load_site
 from coolbound_envs.tables import InputError
@@ -85,14 +85,8 @@ def drawn_figures(evidence: Evidence) -> dict[str, bytes]:
 
 
 def _write(out: Path, page: str, drawn: Mapping[str, bytes]) -> list[str]:
-    """Write every file whole, the page last: it never shows what is not there."""
-    paths = []
-    for name, picture in drawn.items():
-        paths.append(out / FOLDER / f"safety-{name}.svg")
-        write_atomic(paths[-1], picture)
-    paths.append(out / PAGE)
-    write_atomic(paths[-1], page.encode())
-    return [str(path) for path in paths]
+    pictures = {out / FOLDER / f"safety-{name}.svg": x for name, x in drawn.items()}
+    return write_page(out / PAGE, page, pictures)
 
 
 def _data(

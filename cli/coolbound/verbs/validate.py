@@ -9,12 +9,12 @@ from typing import Any
 
 from coolbound.console import Answer, progress_bar
 from coolbound.machine import machine_facts
+from coolbound.pages import write_page
 from coolbound.validation import figures, golden
 from coolbound.validation.evidence import QUICK, WHOLE, Evidence, gather, more_cities
 from coolbound.validation.findings import findings
 from coolbound.validation.page import render
 from coolbound.validation.verdicts import Finding
-from coolbound_controllers.atomic import write_atomic
 from coolbound_envs.site import EMBEDDED, Site, load_site
 from coolbound_envs.tables import InputError
 
@@ -99,14 +99,8 @@ def drawn_figures(evidence: Evidence) -> dict[str, bytes]:
 
 
 def _write(out: Path, page: str, drawn: Mapping[str, bytes]) -> list[str]:
-    """Write every file whole, the page last: it never shows what is not there."""
-    paths = []
-    for name, picture in drawn.items():
-        paths.append(out / FOLDER / f"{name}.svg")
-        write_atomic(paths[-1], picture)
-    paths.append(out / PAGE)
-    write_atomic(paths[-1], page.encode())
-    return [str(path) for path in paths]
+    pictures = {out / FOLDER / f"{name}.svg": x for name, x in drawn.items()}
+    return write_page(out / PAGE, page, pictures)
 
 
 def _data(

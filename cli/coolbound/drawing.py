@@ -1,4 +1,4 @@
-"""How the figures of the evidence page are begun, labelled and written."""
+"""How the figures of generated pages are begun, labelled and written."""
 
 import io
 from typing import Any, Final
