@@ -7,9 +7,9 @@ from pathlib import Path
 
 import jax.numpy as jnp
 
-from coolbound.arguments import nearest
 from coolbound.choices import REFERENCE_POLICY, RULES, START_RULE
 from coolbound.console import complain
+from coolbound.grammar.common import nearest
 from coolbound_controllers.g36 import G36
 from coolbound_controllers.legacy import Legacy
 from coolbound_controllers.operator_settings import parse_operator

@@ -11,8 +11,9 @@ import traceback
 from argparse import Namespace
 from collections.abc import Sequence
 
-from coolbound.arguments import UsageError, parse
+from coolbound.arguments import parse
 from coolbound.console import Answer, complain, give
+from coolbound.grammar.common import UsageError
 from coolbound.startup import prepare_environment, require_sound_numerics
 
 TRACE_VARIABLE = "COOLBOUND_TRACE"

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from coolbound.arguments import UsageError
 from coolbound.console import Answer, json_text, progress_bar, table
+from coolbound.grammar.common import UsageError
 from coolbound_envs.chiller_records import (
     ChillerRecord,
     find_record,

@@ -1,0 +1,1 @@
+"""What each verb accepts, one module for each. Imports nothing heavy."""

@@ -1,0 +1,46 @@
+"""Parts that the grammars of several verbs share. Imports nothing heavy."""
+
+import argparse
+import difflib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+class UsageError(ValueError):
+    """A command line that cannot be understood; its text says what to do."""
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """Return the known name that is most like the given one."""
+    return difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+
+
+def add_out(parser: argparse.ArgumentParser, folder: str) -> None:
+    """Add `--out`, with its default folder."""
+    parser.add_argument(
+        "--out", type=Path, default=Path(folder), help="folder for the results"
+    )
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add `--seed`."""
+    parser.add_argument(
+        "--seed", type=whole(0, 2**31 - 1), default=0, help="of every random number"
+    )
+
+
+def whole(lower: int, upper: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers within a range."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = lower - 1
+        if not lower <= number <= upper:
+            raise argparse.ArgumentTypeError(
+                f"found {text!r}, expected a whole number from {lower} to {upper}"
+            )
+        return number
+
+    return read

@@ -1,0 +1,46 @@
+"""What `coolbound train` accepts."""
+
+import argparse
+
+from coolbound.choices import ALGORITHMS, TRAINING_LOADS, TRAINING_WEATHER
+from coolbound.grammar.common import add_out, nearest
+
+
+def fill(parser: argparse.ArgumentParser) -> None:
+    """Add what `train` accepts."""
+    add_out(parser, "runs/train")
+    parser.add_argument(
+        "algorithm",
+        nargs="?",
+        metavar="ALGO",
+        type=_algorithm,
+        default=ALGORITHMS[0],
+        help=f"one of {', '.join(ALGORITHMS)}",
+    )
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="hyper-parameters",
+    )
+    parser.add_argument(
+        "--weather", nargs="+", default=TRAINING_WEATHER, help="years to train on"
+    )
+    parser.add_argument(
+        "--load", nargs="+", default=TRAINING_LOADS, help="traces to train on"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on from the checkpoint in --out"
+    )
+    parser.add_argument("--name", help="what reports call the policy (--out's name)")
+
+
+def _algorithm(text: str) -> str:
+    if text not in ALGORITHMS:
+        raise argparse.ArgumentTypeError(
+            f"found {text!r}, expected one of {', '.join(ALGORITHMS)}; did you mean "
+            f"{nearest(text, ALGORITHMS)!r}?"
+        )
+    return text
