@@ -45,6 +45,7 @@ class AirSide:
         colder: Zones below their hall's middle, lasting, (halls, zones). [K]
         supply: Air leaving the CRAHs, (halls,). [degC]
         raw_excess: Supply air above its set-point now, (halls,). [K]
+        below: Supply air below its set-point, negative above it, (halls,). [K]
     """
 
     middle: jax.Array
@@ -55,6 +56,7 @@ class AirSide:
     colder: jax.Array
     supply: jax.Array
     raw_excess: jax.Array
+    below: jax.Array
 
     @property
     def hottest_rise(self) -> jax.Array:
@@ -109,6 +111,7 @@ def air_side(
         colder=_lasting(colder, deviation, -1.0),
         supply=supply,
         raw_excess=jnp.maximum(jnp.nan_to_num(supply - setpoint) - LAG, 0.0),
+        below=setpoint - supply,
     )
 
 

@@ -46,6 +46,8 @@ class Estimate:
         dew_point_spread: What missing dew points may hide. [K]
         tower_spread: What missing tower instruments may hide. [K]
         stale: Age of the oldest of inlets and loads once seen. [s]
+        stuck_open: 1 where a valve is stuck too far open, (halls,). [1]
+        emergency: 1 where all cooling is asked for. [1]
     """
 
     it_power: jax.Array
@@ -80,3 +82,5 @@ class Estimate:
     dew_point_spread: jax.Array
     tower_spread: jax.Array
     stale: jax.Array
+    stuck_open: jax.Array
+    emergency: jax.Array

@@ -18,6 +18,7 @@ from coolbound_envs.constants import AIR_HEAT
 from coolbound_envs.spec import HALLS, ZONES
 from coolbound_envs.types import Observation, Scalar, action_from_vector
 from coolbound_safety.air_side import FOLLOW, AirSide, air_side
+from coolbound_safety.alarm import Alarm, Symptoms, no_alarm, raise_alarm
 from coolbound_safety.estimate import Estimate
 from coolbound_safety.learned import Learned, learn, learned_nothing
 from coolbound_safety.margins import SafetyModel
@@ -29,6 +30,7 @@ from coolbound_safety.readings import (
     usable,
     usable_halls,
 )
+from coolbound_safety.valves import Valves, sound_valves, watch_valves
 from coolbound_safety.water_side import (
     carried_heat,
     chilled_water,
@@ -61,6 +63,7 @@ class EstimatorState:
         hotter: Zones above their hall's middle, lasting, (halls, zones). [K]
         colder: Zones below their hall's middle, lasting, (halls, zones). [K]
         supply_excess: Raw excess of supply air one interval ago, (halls,). [K]
+        valves: Which of them do not answer.
         water_excess: Raw excess of chilled water one interval ago. [K]
         inlets: Middle inlet now, 5 and 10 min ago, (3, halls). [degC]
         room_dew_point: Last dew point. [degC]
@@ -75,6 +78,7 @@ class EstimatorState:
         unseen: Age of inlets per hall, loads per hall, dew point, tower water and
             wet bulb, (2 halls + 2 halls + 3,). [s]
         learned: What the model gets wrong here.
+        alarm: Reasons to ask for all cooling.
     """
 
     it_power: jax.Array
@@ -84,6 +88,7 @@ class EstimatorState:
     hotter: jax.Array
     colder: jax.Array
     supply_excess: jax.Array
+    valves: Valves
     water_excess: jax.Array
     inlets: jax.Array
     room_dew_point: jax.Array
@@ -97,6 +102,7 @@ class EstimatorState:
     counts: jax.Array
     unseen: jax.Array
     learned: Learned
+    alarm: Alarm
 
 
 def first_state() -> EstimatorState:
@@ -113,6 +119,7 @@ def first_state() -> EstimatorState:
         hotter=unknown(HALLS, ZONES),
         colder=unknown(HALLS, ZONES),
         supply_excess=jnp.zeros((HALLS,), jnp.float32),
+        valves=sound_valves(),
         water_excess=jnp.zeros((), jnp.float32),
         inlets=unknown(3, HALLS),
         room_dew_point=unknown(),
@@ -126,6 +133,7 @@ def first_state() -> EstimatorState:
         counts=unknown(3),
         unseen=jnp.zeros((2 * HALLS + 3,), jnp.float32),
         learned=learned_nothing(),
+        alarm=no_alarm(),
     )
 
 
@@ -159,8 +167,15 @@ def observe(
     unseen = _unseen(state, observation, ramp_scale)
     now = _assemble(state, observation, power, air, water, counts, unseen)
     now = dataclasses.replace(now, cw_supply=_basin(state, now, observation, model))
+    elapsed = INTERVAL * ramp_scale
+    position = usable_halls(observation, "crah_valve")
+    is_stuck, valves = watch_valves(state.valves, position, air.below, elapsed)
+    now = dataclasses.replace(now, stuck_open=is_stuck.astype(jnp.float32))
     learned = learn(state.learned, now, observation, model)
     now = _with_learned(now, learned)
+    symptoms = _symptoms(state, now, observation)
+    is_emergency, alarm = raise_alarm(state.alarm, symptoms, model.limits, elapsed)
+    now = dataclasses.replace(now, emergency=is_emergency.astype(jnp.float32))
     return now, EstimatorState(
         it_power=power,
         rise=air.rise,
@@ -169,6 +184,7 @@ def observe(
         hotter=air.hotter,
         colder=air.colder,
         supply_excess=air.raw_excess,
+        valves=valves,
         water_excess=water[2],
         inlets=jnp.stack([air.middle, state.inlets[0], state.inlets[1]]),
         room_dew_point=now.room_dew_point,
@@ -182,6 +198,7 @@ def observe(
         counts=counts,
         unseen=unseen,
         learned=learned,
+        alarm=alarm,
     )
 
 
@@ -301,6 +318,25 @@ def _assemble(
         dew_point_spread=GROWTH["dew_point"] * grown[2 * HALLS],
         tower_spread=GROWTH["tower"] * jnp.minimum(grown[2 * HALLS + 1], 5.0),
         stale=jnp.max(unseen[: 2 * HALLS]),
+        stuck_open=jnp.zeros((HALLS,), jnp.float32),
+        emergency=jnp.zeros((), jnp.float32),
+    )
+
+
+def _symptoms(
+    state: EstimatorState, now: Estimate, observation: Observation
+) -> Symptoms:
+    return Symptoms(
+        inlet_max=now.inlet_max,
+        supply_air=now.supply_air,
+        air_setpoint=observation.applied[:HALLS],
+        chw_supply=now.chw_supply,
+        water_setpoint=observation.applied[4],
+        air_factor=now.air_factor,
+        load=now.it_power,
+        load_before=state.it_power,
+        running=now.running,
+        requested=observation.applied[8],
     )
 
 

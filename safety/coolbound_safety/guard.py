@@ -23,16 +23,17 @@ from coolbound_safety.coordinates import (
 from coolbound_safety.envelope import build_envelopes, relinearised
 from coolbound_safety.estimate import Estimate
 from coolbound_safety.estimator import EstimatorState, first_state, observe
-from coolbound_safety.headings import emergency_heading, neutral_heading
+from coolbound_safety.headings import (
+    answering,
+    emergency_heading,
+    neutral_heading,
+)
 from coolbound_safety.interlocks import interlocks
 from coolbound_safety.kernel import Projection, project_batch
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.staging import Staging, stage
 from coolbound_safety.timers import Timers, first_timers, permissions, watch
 from coolbound_safety.types import Envelope
-
-EMERGENCY: Final = 0.3
-"""From this far below CA_T_MAX on, all cooling is asked for. [K]"""
 
 HOLD_AGE: Final = 600.0
 """Inlets or loads older than this: the action in force is held. [s]"""
@@ -119,9 +120,9 @@ def prepare(
     now, estimator = observe(memory.estimator, observation, model, ramp_scale)
     timers = watch(memory.timers, now, ramp_scale)
     permitted = permissions(timers, model.limits)
-    is_emergency = now.inlet_max > model.limits.inlet_max - EMERGENCY
+    is_emergency = now.emergency > 0.5
     is_blind = now.stale > HOLD_AGE
-    asked = _asked(proposed, previous, now, is_emergency, model)
+    asked = _asked(proposed, previous, now, model)
     masks = interlocks(now, previous, asked, permitted, model, ramp_scale)
     staging = stage(now, previous[8], masks, permitted)
     options = Options(
@@ -141,7 +142,6 @@ def _asked(
     proposed: jax.Array,
     previous: jax.Array,
     now: Estimate,
-    is_emergency: jax.Array,
     model: SafetyModel,
 ) -> jax.Array:
     """Return what is projected in place of the proposal, where it is not used."""
@@ -151,7 +151,7 @@ def _asked(
     neutral = neutral_heading(previous, now, model)
     seen = jnp.where(now.stale > NEUTRAL_AGE, neutral, held)
     coldest = emergency_heading(previous, now, model)
-    return jnp.where(is_emergency, coldest, seen)
+    return answering(jnp.where(now.emergency > 0.5, coldest, seen), now)
 
 
 def least_cost(envelope: Envelope, asked: jax.Array) -> Scalar:

@@ -19,6 +19,7 @@ from coolbound_safety.model import (
     free_approach,
     server_air,
     stored_air,
+    tower_predictions,
 )
 
 OVERSHOOT: Final = 0.35
@@ -57,6 +58,9 @@ def hall_rows(
     # The valves overshoot while they follow a ramp.
     over = OVERSHOOT * jnp.clip(supply - now.supply_air, -OVERSHOOT_OF, OVERSHOOT_OF)
     coil, floor = _coil(act, now, model, _hall_water(act, now, model, tower))
+    # All cooling is asked for: a coil at its end gives what it has, and no reserve.
+    is_urgent = now.emergency > 0.5
+    short = _coil_recovery(act, now, model, tower)
     rows = [
         supply + jnp.maximum(over, 0.0) + now.rise_max - hot,
         floor + now.rise_max - hot,
@@ -64,8 +68,8 @@ def hall_rows(
         change - most,
         -change - most,
         *_airflow(act, now, model),
-        coil,
-        _coil_recovery(act, now, model, tower),
+        jnp.where(is_urgent, jnp.nan, coil),
+        jnp.where(is_urgent, jnp.nan, short),
     ]
     return jnp.stack(rows, axis=1).reshape(-1)
 
@@ -109,6 +113,14 @@ def _coil(
     air = crah.air_flow / HALLS * fan * (AIR_HEAT / 1e3) * now.air_factor
     floor = coil_floor(supply, water, needed, moved, air)
     return needed * (1.0 + margins.coil) - moved, floor
+
+
+def coldest_air(act: Action, now: Estimate, model: SafetyModel) -> jax.Array:
+    """Return the coldest air that coils hold with their reserve, (halls,) [degC]."""
+    tower = tower_predictions(act.tower_fan_speed, act.cw_pump_speed, now, model.plant)
+    water = _hall_water(act, now, model, tower)
+    weaker = now.coil_factor / (1.0 + model.margins.coil)
+    return _coil(act, dataclasses.replace(now, coil_factor=weaker), model, water)[1]
 
 
 def _hall_water(

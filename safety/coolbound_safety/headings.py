@@ -3,8 +3,11 @@
 import jax
 import jax.numpy as jnp
 
+from coolbound_envs.spec import HALLS
+from coolbound_envs.types import action_from_vector
 from coolbound_safety.coordinates import constant
 from coolbound_safety.estimate import Estimate
+from coolbound_safety.hall_rows import coldest_air
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.rows import ROW_NAMES, is_on, row_values
 
@@ -21,7 +24,13 @@ _COLD_ROWS = tuple(
     i for i, name in enumerate(ROW_NAMES) if name.startswith(("ECWT_MIN", "LIFT"))
 )
 
-_COLDEST = (18.5, 18.5, 1.0, 1.0, 7.0, 120.0, 1.0, 1.0, 3.0, 0.0)
+ENOUGH = 0.2
+"""Coils that hold their air within this have enough water. [K]"""
+
+UNWOUND = 0.5
+"""Below supply air that a valve no longer holds the set-point stays by this. [K]"""
+
+_COLDEST = (19.0, 19.0, 1.0, 1.0, 7.0, 120.0, 1.0, 1.0, 3.0, 0.0)
 """Where an emergency heads: all cooling there is. [each channel's unit]"""
 
 
@@ -78,5 +87,39 @@ def backup_action(previous: jax.Array, now: Estimate, model: SafetyModel) -> jax
 def emergency_heading(
     previous: jax.Array, now: Estimate, model: SafetyModel
 ) -> jax.Array:
-    """Return all cooling there is, (10,) [each channel's unit]."""
-    return _heading(_COLDEST, previous, now, model)
+    """Return all cooling there is, (10,) [each channel's unit].
+
+    No colder air than the coils reach in the next step: a set-point beyond their reach
+    opens both halls' valves wide, and takes pressure and water from each other.
+    """
+    coldest = _heading(_COLDEST, previous, now, model)
+    # Machines that take over from free cooling warm the towers first: only where the
+    # coils cannot do with the water that it gives.
+    held = coldest_air(action_from_vector(previous), now, model)
+    is_enough = jnp.all(held <= previous[:HALLS] + ENOUGH)
+    is_free = (now.chillers < 0.5) & (now.economizer > 0.5) & is_enough
+    coldest = coldest.at[8].set(jnp.where(is_free, previous[8], coldest[8]))
+    air = _reached(coldest, previous, now, model)
+    return coldest.at[:HALLS].set(jnp.where(jnp.isfinite(air), air, coldest[:HALLS]))
+
+
+def _reached(
+    coldest: jax.Array, previous: jax.Array, now: Estimate, model: SafetyModel
+) -> jax.Array:
+    """Return the coldest air that coils reach in the next step, (halls,) [degC]."""
+    ramp = constant("ramp")
+    next_step = jnp.clip(coldest, previous - ramp, previous + ramp)
+    reached = coldest_air(action_from_vector(next_step), now, model)
+    return jnp.maximum(coldest[:HALLS], jnp.minimum(reached, previous[:HALLS]))
+
+
+def answering(action: jax.Array, now: Estimate) -> jax.Array:
+    """Return an action whose set-points call for air that stuck valves give, (10,).
+
+    A valve that stays open while its loop wants it shut winds the loop up, and once it
+    moves again it shuts, until the loop has unwound: minutes without cooling. A
+    set-point below the supply air keeps the loop at the open end.
+    """
+    supply = action[:HALLS]
+    most = jnp.where(now.stuck_open > 0.5, now.supply_air - UNWOUND, supply)
+    return action.at[:HALLS].set(jnp.minimum(supply, most))

@@ -38,7 +38,11 @@ FREE_EXCESS = 1.5
 """Free cooling with water this far above its set-point drives the fans up. [K]"""
 
 CHANGE_MARGIN = 0.8
-"""The air overshoots by this while its valves follow the warmer water. [K]"""
+"""The air overshoots by this at least while its valves follow the warmer water. [K]"""
+
+CHANGE_OVERSHOOT = 0.5
+"""Kelvin that the air overshoots by for each kelvin by which the water gets warmer
+within a step; 0.45 was seen. [1]"""
 
 HELD_BY_PIPES = 0.35
 """Share that the water in pipes and tank keeps of its temperature while the mode
@@ -61,6 +65,7 @@ class Masks:
     Attributes:
         chillers_min: Fewest machines that may be asked for. [1]
         chillers_max: Most machines that may be asked for. [1]
+        chillers_carry: Machines that carry the load without free cooling. [1]
         economizer_min: 1 where it may not stop. [1]
         economizer_max: 0 where it may not start. [1]
         fan_min: Lowest tower fan speed. [1]
@@ -69,6 +74,7 @@ class Masks:
 
     chillers_min: jax.Array
     chillers_max: jax.Array
+    chillers_carry: jax.Array
     economizer_min: jax.Array
     economizer_max: jax.Array
     fan_min: jax.Array
@@ -93,12 +99,14 @@ def interlocks(
         model: Plant, limits and margins.
         ramp_scale: Length of the step over 300 s. [1]
     """
-    fewest, most = _chiller_range(now, previous, model)
+    carry = _machines_for_load(now, model)
+    fewest, most = _chiller_range(now, previous, carry, model)
     fan_min, fan_max = _fan_range(now, previous[7], proposed[7], model, ramp_scale)
     low, high = _economizer_range(now, permitted)
     return Masks(
         chillers_min=fewest,
         chillers_max=most,
+        chillers_carry=jnp.where(jnp.isfinite(carry), carry, fewest),
         economizer_min=low,
         economizer_max=high,
         fan_min=fan_min,
@@ -116,8 +124,15 @@ def _economizer_range(now: Estimate, permitted: Permissions) -> tuple[Scalar, Sc
     return low, jnp.where(known & waits, 0.0, 1.0)
 
 
+def _machines_for_load(now: Estimate, model: SafetyModel) -> Scalar:
+    """Return the machines that carry the heat, NaN where it is not known [1]."""
+    load = part_load(jnp.ones_like(now.heat), now, model.plant)
+    needed = jnp.clip(jnp.ceil(load / LOAD_SHARE), 1.0, float(CHILLERS))
+    return jnp.maximum(needed, _one_more(now))
+
+
 def _chiller_range(
-    now: Estimate, previous: jax.Array, model: SafetyModel
+    now: Estimate, previous: jax.Array, needed: Scalar, model: SafetyModel
 ) -> tuple[Scalar, Scalar]:
     """Return the fewest and most machines that may be asked for.
 
@@ -125,19 +140,20 @@ def _chiller_range(
     behind the surge line; none only where free cooling holds.
     """
     load = part_load(jnp.ones_like(now.heat), now, model.plant)
-    needed = jnp.ceil(load / LOAD_SHARE)
-    needed = jnp.clip(needed, 1.0, float(CHILLERS))
     least_load = model.limits.part_load_min + model.margins.part_load
-    needed = jnp.maximum(needed, _one_more(now))
     most = jnp.clip(jnp.floor(load / least_load), needed, float(CHILLERS))
     supply = free_supply(jnp.ones_like(now.heat), now, model.plant)
     is_free = now.chillers < 0.5
-    is_ready = (now.economizer > 0.5) & (previous[7] >= FREE_FAN)
+    # The instrument may be stuck: what was asked for must agree with it.
+    is_open = (now.economizer > 0.5) & (previous[9] > 0.5)
+    is_ready = is_open & (previous[7] >= FREE_FAN)
     water = _water_at_change(now, previous, model)
     is_cool = _halls_bear(water, now, previous, model)
     may_begin = is_ready & (supply < FREE_SUPPLY_START) & is_cool
     is_held = now.chw_supply < FREE_SUPPLY_STOP + 1.5
-    is_borne = jnp.all(_hottest(now.chw_supply, now, previous, model) <= 0.0)
+    # Water that is still warm from the change cools with the towers at full fan.
+    will_be = jnp.minimum(now.chw_supply, supply)
+    is_borne = jnp.all(_hottest(will_be, now, previous, model) <= 0.0)
     may_stay = is_free & (supply < FREE_SUPPLY_STOP) & is_held & is_borne
     fewest = jnp.where(may_begin | may_stay, 0.0, needed)
     known = jnp.isfinite(load) & jnp.isfinite(now.chillers) & jnp.isfinite(supply)
@@ -164,10 +180,10 @@ def _halls_bear(
 ) -> jax.Array:
     """Return whether the inlets bear a change to water so warm, overshoot included."""
     hottest = model.limits.inlet_max - model.margins.inlet_max
+    warmer = CHANGE_OVERSHOOT * (water - now.chw_supply)
+    over = jnp.maximum(warmer, CHANGE_MARGIN)
     will_be = _hottest(water, now, previous, model)
-    return jnp.all(will_be <= -CHANGE_MARGIN) & (
-        now.inlet_max <= hottest - CHANGE_MARGIN
-    )
+    return jnp.all(will_be <= -over) & (now.inlet_max <= hottest - over)
 
 
 def _hottest(

@@ -22,7 +22,7 @@ from coolbound_safety.model import (
     mechanical_power,
     tower_predictions,
 )
-from coolbound_safety.readings import usable, usable_halls
+from coolbound_safety.readings import middle, usable, usable_halls
 
 GAIN: Final = 0.15
 """Share of a new finding that enters the average in one interval. [1]"""
@@ -145,18 +145,22 @@ def _coil(
 def _air(
     last: Learned, now: Estimate, observation: Observation, model: SafetyModel
 ) -> jax.Array:
-    """Return the halls' air by its heat over that of the fans' speed [1].
+    """Return the halls' air over that of the fans' speed, by heat and by power [1].
 
-    m = (P_it + P_fan) / (c (T_return - T_supply)).
+    m = (P_it + P_fan) / (c (T_return - T_supply)); units that stand still draw nothing.
+    What was learned has the third vote.
     """
     speed = action_from_vector(observation.applied).crah_fan_speed
     fans = usable_halls(observation, "crah_fan_power")
-    difference = usable_halls(observation, "return_air_temp") - usable_halls(
-        observation, "supply_air_temp"
-    )
+    difference = usable_halls(observation, "return_air_temp") - now.supply_air
     flow = (now.it_power + fans) * 1e3 / (AIR_HEAT * jnp.maximum(difference, 1.0))
-    found = flow / (model.plant.crah.air_flow / HALLS * speed) / AIR_SOUND
-    return _averaged(last.air_factor, found, 2.0 * GAIN, AIR_RANGE)
+    crah = model.plant.crah
+    by_heat = flow / (crah.air_flow / HALLS * speed)
+    drawn = crah.fan_power / HALLS * speed**crah.fan_exponent / 1e3
+    found = middle(by_heat, fans / drawn, last.air_factor)
+    sound = jnp.where(found < AIR_SOUND, found, AIR_RANGE[1])
+    known = jnp.where(jnp.isfinite(found), sound, jnp.nan)
+    return _averaged(last.air_factor, known, 2.0 * GAIN, AIR_RANGE)
 
 
 def _tower(

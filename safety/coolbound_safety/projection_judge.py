@@ -15,8 +15,9 @@ import jax
 import numpy as np
 
 from coolbound_safety.certificate import DISTANCE_TOLERANCE, certify_batch
-from coolbound_safety.kernel import DEFAULT_CONFIG, project_batch
+from coolbound_safety.kernel import DEFAULT_CONFIG, ProjectConfig, project_batch
 from coolbound_safety.kernel_chunk import Projection
+from coolbound_safety.kernel_double import DOUBLE_CONFIG, project_double
 from coolbound_safety.reference import SolverFailureError, solve_active_set
 from coolbound_safety.stacks import bound_excess, on_device, row_excess, take, tighten
 from coolbound_safety.types import Envelope
@@ -26,6 +27,12 @@ SLACK: Final = 1e-9
 
 NEAR: Final = 1e-4
 """Answers farther apart than this are counted, in shares of a range. [1]"""
+
+WITNESSED: Final = 256
+"""One envelope of so many is solved by both float64 solvers. [1]"""
+
+AGREED: Final = 1e-6
+"""Answers of both nearer than this are the same, in shares of a range. [1]"""
 
 Pool = concurrent.futures.Executor | None
 
@@ -81,9 +88,15 @@ class Verdicts:
 
 
 def process_pool(processes: int) -> concurrent.futures.ProcessPoolExecutor:
-    """Return processes for the float64 solver."""
+    """Return programs of their own that compute in float64."""
     context = multiprocessing.get_context("spawn")
-    return concurrent.futures.ProcessPoolExecutor(processes, mp_context=context)
+    return concurrent.futures.ProcessPoolExecutor(
+        processes, mp_context=context, initializer=_compute_in_double
+    )
+
+
+def _compute_in_double() -> None:
+    jax.config.update("jax_enable_x64", True)
 
 
 def answers(envelopes: Envelope, proposals: np.ndarray) -> Projection:
@@ -95,13 +108,19 @@ def answers(envelopes: Envelope, proposals: np.ndarray) -> Projection:
 def exact_answers(
     envelopes: Envelope, proposals: np.ndarray, pool: Pool = None, parts: int = 1
 ) -> Exact:
-    """Return the float64 solver's answers, shared out over the pool's processes."""
+    """Return exact answers, shared out over the pool's processes.
+
+    Of the active-set solver without a pool. With one, of the kernel's iteration in
+    float64 wherever the certificate proves its answer, which takes nobody's word, and
+    of the active-set solver elsewhere; it also solves every `WITNESSED`-th envelope
+    again, and an answer that it does not share counts as no answer.
+    """
     shares = np.array_split(np.arange(len(proposals)), parts)
     given = [(take(envelopes, share), proposals[share]) for share in shares]
     if pool is None:
         found = [_exact(*share) for share in given]
     else:
-        found = list(pool.map(_exact, *zip(*given, strict=True)))
+        found = list(pool.map(_proven, *zip(*given, strict=True)))
     return Exact(*(np.concatenate(x) for x in zip(*found, strict=True)))
 
 
@@ -197,10 +216,41 @@ def _project(envelopes: Envelope, proposals: jax.Array) -> Projection:
     return project_batch(envelopes, proposals)
 
 
+def _proven(
+    envelopes: Envelope, proposals: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the answers of a share, for a program that computes in float64."""
+    moved = tighten(envelopes, DEFAULT_CONFIG.margin)
+    u, multipliers, is_sure = _by_kernel(envelopes, proposals)
+    tight, _, is_sure_too = _by_kernel(moved, proposals)
+    doubtful = np.flatnonzero(~(is_sure & is_sure_too))
+    if doubtful.size:
+        share = _exact(take(envelopes, doubtful), proposals[doubtful])
+        u[doubtful], multipliers[doubtful], tight[doubtful] = share
+    witnessed = np.arange(0, len(proposals), WITNESSED)
+    other, _, _ = _exact(take(envelopes, witnessed), proposals[witnessed])
+    is_shared = np.max(np.abs(other - u[witnessed]), axis=1) <= AGREED
+    u[witnessed[~is_shared]] = np.nan
+    return u, multipliers, tight
+
+
+def _by_kernel(
+    envelopes: Envelope, proposals: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return float64 answers, their multipliers, and where they are proven."""
+    exact = ProjectConfig(margin=0.0, step_limit=DOUBLE_CONFIG.step_limit)
+    found = project_double(envelopes, proposals, exact)
+    u = np.clip(np.asarray(found.u), envelopes.lower, envelopes.upper)
+    multipliers = np.array(found.multipliers)
+    checks = certify_batch(envelopes, proposals, u, multipliers)
+    is_near = checks.gap_is_sound & (checks.distance <= DISTANCE_TOLERANCE)
+    return u, multipliers, checks.finite & is_near & np.asarray(found.ok)
+
+
 def _exact(
     envelopes: Envelope, proposals: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the answers of a share, with and without the kernel's margin."""
+    """Return the active-set solver's answers, with and without the kernel's margin."""
     m, n = np.shape(envelopes.G)[1:]
     u, tight = np.full((2, len(proposals), n), np.nan)
     multipliers = np.full((len(proposals), m), np.nan)

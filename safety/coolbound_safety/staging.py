@@ -59,12 +59,16 @@ def stage(
     most = jnp.maximum(jnp.round(masks.chillers_max), fewest)
     is_free = (fewest < 0.5) & (count <= most)
     below = jnp.where(is_free, 0.0, jnp.minimum(count - 1.0, most))
-    above = jnp.maximum(count + 1.0, fewest)
+    # Out of free cooling with all that the load needs: one machine alone would warm
+    # the towers that still cool, and not carry the load.
+    carry = jnp.where(count < 0.5, jnp.round(masks.chillers_carry), 0.0)
+    above = jnp.maximum(jnp.maximum(count + 1.0, fewest), jnp.minimum(carry, most))
     required = jnp.clip(count, fewest, most)
     machines = jnp.clip(jnp.stack([below, count, above]), 0.0, float(CHILLERS))
-    is_timely = (machines == count) | jnp.where(
-        machines > count, permitted.start, permitted.stop
-    )
+    is_change = jnp.where(machines > count, permitted.start, permitted.stop)
+    # A request that stands is no change: a machine that tripped stays asked for.
+    is_standing = (machines == count) | (machines == jnp.round(requested))
+    is_timely = is_standing | is_change
     is_allowed = (machines >= fewest) & (machines <= most) & is_timely
     admissible = is_allowed | (machines == required)
     change = jnp.where(machines == required, 0.0, HYSTERESIS)

@@ -16,8 +16,12 @@ from coolbound_safety.backcheck import back_check
 from coolbound_safety.coordinates import constant, to_coordinates
 from coolbound_safety.envelope import build_envelopes
 from coolbound_safety.estimate import Estimate
-from coolbound_safety.guard import EMERGENCY, HOLD_AGE, NEUTRAL_AGE, least_cost
-from coolbound_safety.headings import emergency_heading, neutral_heading
+from coolbound_safety.guard import HOLD_AGE, NEUTRAL_AGE, least_cost
+from coolbound_safety.headings import (
+    answering,
+    emergency_heading,
+    neutral_heading,
+)
 from coolbound_safety.interlocks import interlocks
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.rows import row_values
@@ -87,7 +91,7 @@ def _choose(
     ramp_scale: Scalar,
 ) -> Chosen:
     permitted = permissions(timers, model.limits)
-    is_emergency = now.inlet_max > model.limits.inlet_max - EMERGENCY
+    is_emergency = now.emergency > 0.5
     asked, is_replaced = _asked(proposed, previous, known, now, is_emergency, model)
     masks = interlocks(now, previous, asked, permitted, model, ramp_scale)
     staging = stage(now, previous[8], masks, permitted)
@@ -127,7 +131,7 @@ def _asked(
     neutral = neutral_heading(previous, now, model)
     seen = jnp.where(now.stale > NEUTRAL_AGE, neutral, held)
     coldest = emergency_heading(previous, now, model)
-    asked = jnp.where(is_emergency, coldest, seen)
+    asked = answering(jnp.where(is_emergency, coldest, seen), now)
     is_replaced = ~is_made | ((is_blind | is_emergency) & known)
     return jnp.where(is_replaced, asked, inside), is_replaced
 

@@ -23,7 +23,7 @@ from coolbound.evidence.findings import STEPS, counts, findings
 from coolbound.evidence.gather import Contest, Evidence
 from coolbound.evidence.page import render
 from coolbound.evidence.plans import QUICK, WHOLE
-from coolbound.evidence.rescue import LEADS, REACTION, STARTS, Violation
+from coolbound.evidence.rescue import LEADS, REACTION, SINCE, STARTS, Violation
 from coolbound.evidence.tables import avoidable_table, cause_table, per_thousand
 from coolbound.evidence.tallies import (
     APART,
@@ -203,45 +203,52 @@ def test_tallies_are_put_together_by_what_they_mean() -> None:
     assert beside(whole, one).worst.shape == (3, len(LIMITS))
 
 
-def reaction(events: list[FaultEvent], step: int) -> int:
+def reactions(events: list[FaultEvent], step: int) -> tuple[int, int]:
     schedule = jax.tree.map(lambda x: x[:, None], make_schedule(events))
     task: Any = dataclasses.make_dataclass("Task", ["faults"])(schedule)
-    return int(rescue.reaction_step(task, jnp.asarray([step], jnp.int32))[0])
+    newest, oldest = rescue.reaction_steps(task, jnp.asarray([step], jnp.int32))
+    return int(newest[0]), int(oldest[0])
 
 
 def test_a_reaction_begins_after_the_fault_shows() -> None:
     trip = FaultEvent(FaultKind.CHILLER_TRIP, "chiller1", 10 * HOUR, HOUR)
-    assert reaction([trip], 125) == 121
-    assert reaction([trip], 120) == 121, "the fault came in that very interval"
-    assert reaction([trip], 100) == 88, "an hour before where nothing is broken"
+    assert reactions([trip], 125) == (121, 121)
+    assert reactions([trip], 120) == (121, 121), "it came in that very interval"
+    assert reactions([trip], 100) == (88, 88), "an hour before where nothing is broken"
     long = FaultEvent(FaultKind.HEAT_WAVE, "site", 0.0, 24 * HOUR)
-    assert reaction([long, trip], 125) == 125 - rescue.REACTION_MOST
+    assert reactions([long, trip], 125) == (121, 125 - rescue.REACTION_MOST)
     stuck = FaultEvent(FaultKind.SENSOR_STUCK, "chw_flow", 10 * HOUR, HOUR)
-    assert reaction([stuck], 125) == 113, "an instrument is no excuse"
-    assert reaction([], 125) == 113
+    assert reactions([stuck], 125) == (113, 113), "an instrument is no excuse"
+    assert reactions([], 125) == (113, 113)
 
 
-def violation(late: tuple[str, ...], early: tuple[str, ...], begun: int) -> Violation:
-    """Return a violation avoided by some from the reaction and from early on."""
-    early_names = dict.fromkeys(LEADS, early)
-    leads = {name: steps for name, steps in LEADS.items()}
-    return Violation(
+def verdict(
+    newest: tuple[str, ...], oldest: tuple[str, ...], leads: tuple[str, ...], begun: int
+) -> str:
+    """Return what is said where some avoid it from each of the starts."""
+    violation = Violation(
         policy="walk",
         cause="crah_loss",
         step=100,
-        avoided_by={REACTION: late, **early_names},
-        begun={REACTION: begun, **leads},
+        avoided_by={REACTION: newest, SINCE: oldest, **dict.fromkeys(LEADS, leads)},
+        begun={REACTION: begun, SINCE: 40, **LEADS},
     )
+    return violation.verdict
 
 
-def test_who_begins_before_the_fault_shows_has_foresight() -> None:
-    assert not violation((), (), 3).is_avoidable
-    only_early = violation((), ("hold",), 3)
-    assert only_early.is_avoidable
-    assert only_early.needs_foresight
-    assert not violation(("g36",), ("g36",), 3).needs_foresight
-    # The fault was long known half an hour before.
-    assert not violation((), ("hold",), 40).needs_foresight
+def test_the_verdict_names_the_latest_start_that_avoids_it() -> None:
+    assert verdict((), (), (), 3) == "nobody avoids it"
+    assert verdict(("g36",), ("g36",), ("g36",), 3) == "avoidable"
+    assert verdict((), ("hold",), ("hold",), 3) == "only since an older fault"
+    assert verdict((), (), ("hold",), 3) == "only since an older fault"
+    # The newest fault was long known half an hour before.
+    assert verdict((), (), ("hold",), 30) == "avoidable"
+    alone = dataclasses.replace(
+        Violation("walk", "none", 100, {}, {}),
+        avoided_by={REACTION: (), SINCE: (), **dict.fromkeys(LEADS, ("hold",))},
+        begun={REACTION: 3, SINCE: 3, **LEADS},
+    )
+    assert alone.verdict == "only with foresight"
 
 
 def test_a_decision_after_the_violation_avoids_nothing() -> None:
@@ -394,7 +401,7 @@ def test_every_limit_and_every_fault_has_its_place() -> None:
     assert set(causes.GRAVITY) | set(causes.MISREADINGS) == set(FaultKind) - {0}
     assert len(CLASSES) == 2 + 2 * 14
     assert LIMIT_NAMES[HOT] == "CA_T_MAX"
-    assert STARTS[0] == REACTION
+    assert STARTS[:2] == (REACTION, SINCE)
     assert len(CITIES) == len(set(CITIES)) == 8
 
 

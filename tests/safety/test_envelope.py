@@ -136,7 +136,7 @@ def test_the_tower_fan_is_off_or_at_least_at_its_lowest_speed() -> None:
     assert 0 < is_off.sum() < is_off.size
 
 
-ALL_MASKS = Masks(*(jnp.float32(x) for x in (0.0, 3.0, 0.0, 1.0, 0.2, 1.0)))
+ALL_MASKS = Masks(*(jnp.float32(x) for x in (0.0, 3.0, 2.0, 0.0, 1.0, 0.2, 1.0)))
 bounds = jax.jit(action_bounds)
 
 

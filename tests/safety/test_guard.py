@@ -140,18 +140,19 @@ def test_an_emergency_asks_for_all_cooling_and_says_so() -> None:
     found, _ = asked(hot, proposed, rounds=3)
     assert np.all(found.options.is_emergency)
     np.testing.assert_array_equal(
-        calm.options.is_emergency, calm.options.estimate.inlet_max > 26.7
+        calm.options.is_emergency, calm.options.estimate.emergency > 0.5
     )
-    assert np.mean(calm.options.is_emergency) < 0.5
+    # Random readings of supply air and inlets often disagree: a fault as any other.
+    assert 0.0 < np.mean(calm.options.is_emergency) < 0.8
     inside = np.asarray(to_coordinates(jnp.asarray(UPPER, jnp.float32)))[None, :]
     for channel in (2, 3, 5):
         np.testing.assert_allclose(
             found.options.asked[:, channel], inside[:, channel].repeat(LANES), rtol=1e-6
         )
-    # Air at 18.5 and machines at most, whatever was proposed.
-    np.testing.assert_allclose(
-        found.options.asked[:, 0] * spans()[0] + LOWER[0], 18.5, atol=1e-4
-    )
+    # Air no colder than 19, and no warmer than it was, whatever was proposed.
+    air = found.options.asked[:, :2] * spans()[:2] + LOWER[:2]
+    assert air.min() >= 19.0 - 1e-4
+    assert np.all(air <= np.maximum(np.asarray(hot.applied)[:, :2], 19.0) + 1e-4)
     fan = found.action[:, 2:4] - np.asarray(hot.applied)[:, 2:4]
     room = np.minimum(1.0 - np.asarray(hot.applied)[:, 2:4], 0.1)
     # Not all: a coil at its end makes warmer air of more air, and its row says so.
@@ -225,7 +226,9 @@ def test_headroom_falls_with_the_age_of_what_was_seen(name: str) -> None:
             sides.append((envelope.h * envelope.scale)[:, row])
     first, second = sides
     used = np.any(darkness()[0][1].envelope.G[:, row] != 0.0, axis=-1)
-    used &= ~darkness()[1][1].options.is_emergency
+    used &= (
+        ~darkness()[0][1].options.is_emergency & ~darkness()[1][1].options.is_emergency
+    )
     # The rows touch at the proposal both times, but where its bounds moved on.
     assert np.mean((first - second)[used] > 0.1) > 0.8
 

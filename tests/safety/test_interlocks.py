@@ -14,7 +14,10 @@ from coolbound_safety.interlocks import Masks, interlocks
 from coolbound_safety.timers import Permissions
 
 APPLIED = (22.0, 22.0, 0.85, 0.85, 14.0, 80.0, 0.8, 0.6, 2.0, 0.0)
-CHANNELS = ("air1", "air2", "fan1", "fan2", "water", "pressure", "pump")
+CHANNELS = (
+    "air1", "air2", "fan1", "fan2", "water", "pressure", "pump", "fan", "machines",
+    "exchanger",
+)  # fmt: skip
 ask = jax.jit(interlocks)
 
 
@@ -36,6 +39,7 @@ def masks(
 ) -> Masks:
     before = np.array(APPLIED, np.float32)
     before[7] = last_fan
+    before[9] = np.nan_to_num(np.asarray(now.economizer))
     for channel, value in applied.items():
         before[CHANNELS.index(channel)] = value
     wanted = before.copy()
@@ -161,6 +165,8 @@ def test_free_cooling_begins_only_where_the_halls_bear_its_first_water() -> None
     assert not begins(coil_factor=(0.45, 1.0))
     # Air asked for at 25 degC leaves no room for the overshoot.
     assert not begins(applied={"air1": 24.9})
+    # The instrument says open, but nobody has asked for it: one of them is wrong.
+    assert not begins(applied={"exchanger": 0.0})
 
 
 def test_what_keeps_free_cooling_from_beginning_does_not_end_it() -> None:

@@ -100,9 +100,8 @@ def test_the_coil_factor_is_what_the_valve_says(factor: float) -> None:
     assert np.all(np.abs(found[2] - 1.0) <= abs(factor - 1.0) * 0.5 + 1e-3)
 
 
-@pytest.mark.parametrize("share", [1.0, 0.9, 0.7, 0.5])
-def test_the_air_factor_is_what_the_halls_heat_says(share: float) -> None:
-    """Air that is lost warms up more; down to `AIR_SOUND` that is no loss."""
+def air_lost(share: float, is_metered: bool) -> np.ndarray:
+    """Return the air factors learned where units stand still, (steps, halls)."""
     seen = one(observed(), 1)
     full = float(model().plant.crah.air_flow) / HALLS
     readings = {}
@@ -115,8 +114,21 @@ def test_the_air_factor_is_what_the_halls_heat_says(share: float) -> None:
         readings[f"return_air_temp_hall{hall + 1}"] = supply + heat * 1e3 / (
             AIR_HEAT * flow
         )
-    found = learned(always(**readings))["air_factor"]
-    np.testing.assert_allclose(found[-1], min(share / AIR_SOUND, 1.0), atol=0.01)
+        if is_metered:
+            drawn = share * reading(f"crah_fan_power_hall{hall + 1}")
+            readings[f"crah_fan_power_hall{hall + 1}"] = drawn
+    return learned(always(**readings))["air_factor"]
+
+
+@pytest.mark.parametrize("share", [1.0, 0.9, 0.7, 0.5])
+def test_the_air_factor_is_what_heat_and_fans_power_say(share: float) -> None:
+    """Air that is lost warms up more; down to `AIR_SOUND` that is no loss."""
+    expected = share if share < AIR_SOUND else 1.0
+    np.testing.assert_allclose(air_lost(share, True)[-1], expected, atol=0.03)
+
+
+def test_one_instrument_alone_loses_no_air() -> None:
+    np.testing.assert_allclose(air_lost(0.5, False)[-1], 1.0)
 
 
 @pytest.mark.parametrize("warmer", [-1.5, 1.5])

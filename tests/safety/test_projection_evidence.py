@@ -1,6 +1,5 @@
 """The evidence counts what it says: a wrong answer is found, a right one is not."""
 
-import concurrent.futures
 import dataclasses
 import json
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import pytest
 from families import lane, make_family, take
 
 from coolbound_safety import projection_evidence, projection_judge
+from coolbound_safety.certificate import certify_batch
 from coolbound_safety.kernel import DEFAULT_CONFIG
 from coolbound_safety.kernel_chunk import Projection
 from coolbound_safety.projection_evidence import (
@@ -28,6 +28,7 @@ from coolbound_safety.projection_judge import (
     figures,
     join,
     judge,
+    process_pool,
 )
 from coolbound_safety.reference import SolverFailureError, solve_active_set
 from coolbound_safety.types import Envelope
@@ -155,13 +156,31 @@ def test_a_failure_of_the_exact_solver_is_counted_and_nothing_else(
     assert counted["row_violations"] == counted["far"] == 0
 
 
-def test_the_pool_answers_as_this_process_does(judged: Judged) -> None:
+def test_programs_in_float64_answer_as_the_active_set_solver_does(
+    judged: Judged,
+) -> None:
     envelopes, c, _, exact = judged
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        found = exact_answers(envelopes, c, pool, parts=3)
-    for field in dataclasses.fields(Exact):
-        same = getattr(found, field.name), getattr(exact, field.name)
-        np.testing.assert_array_equal(*same)
+    with process_pool(1) as pool:
+        found = exact_answers(envelopes, c, pool, parts=2)
+    np.testing.assert_allclose(found.u, exact.u, rtol=0.0, atol=1e-7)
+    np.testing.assert_allclose(found.tight, exact.tight, rtol=0.0, atol=1e-7)
+    checks = certify_batch(envelopes, c, found.u, found.multipliers)
+    assert np.max(checks.distance) <= 1e-5
+
+
+def test_an_answer_that_the_witness_does_not_share_is_none(
+    judged: Judged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    envelopes, c, _, exact = judged
+
+    def kernel(given: Envelope, proposed: np.ndarray) -> tuple[np.ndarray, ...]:
+        sure = np.ones(len(proposed), bool)
+        return np.array(exact.u) + 1e-5, np.array(exact.multipliers), sure
+
+    monkeypatch.setattr(projection_judge, "_by_kernel", kernel)
+    u, _, _ = projection_judge._proven(envelopes, c)
+    assert not np.any(np.isfinite(u[0])), "the first of every 256 has a witness"
+    assert np.all(np.isfinite(u[1:]))
 
 
 def test_blocks_add_up(judged: Judged) -> None:

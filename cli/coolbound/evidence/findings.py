@@ -1,10 +1,12 @@
 """What the evidence promises, and whether it was kept."""
 
 import dataclasses
+from collections import Counter
 from typing import Any, Final
 
 from coolbound.evidence.causes import CALM
 from coolbound.evidence.gather import Evidence
+from coolbound.evidence.rescue import AVOIDABLE, FORESIGHT, OLDER
 from coolbound.evidence.tables import opponents_of
 from coolbound.evidence.tallies import HOT
 from coolbound.validation.verdicts import NO_BOUND, Finding, judged
@@ -23,7 +25,8 @@ class Counts:
         hot: Of them, steps over the limit. [1]
         begun: Violations that began. [1]
         tried: Of them, tried again. [1]
-        avoidable: Of these, avoided by somebody without foresight. [1]
+        avoidable: Of these, avoided by who reacts to the newest fault. [1]
+        older: Avoided only by who has cooled since an older fault. [1]
         early: Avoided only by who acts before the fault shows. [1]
         calm: Hot steps with nothing broken. [1]
         bare: Steps without the safety layer. [1]
@@ -37,6 +40,7 @@ class Counts:
     begun: int
     tried: int
     avoidable: int
+    older: int
     early: int
     calm: int
     bare: int
@@ -49,15 +53,15 @@ def counts(evidence: Evidence) -> Counts:
     """Return the figures of the headline."""
     ours, bare = evidence.filtered, evidence.bare
     hot = ours.tally.violations[:, HOT]
-    early = sum(v.needs_foresight for v in evidence.violations)
-    saved = sum(v.is_avoidable for v in evidence.violations)
+    verdicts = Counter(v.verdict for v in evidence.violations)
     return Counts(
         steps=ours.steps,
         hot=round(float(hot.sum())),
         begun=len(evidence.violations) + evidence.not_tried,
         tried=len(evidence.violations),
-        avoidable=saved - early,
-        early=early,
+        avoidable=verdicts[AVOIDABLE],
+        older=verdicts[OLDER],
+        early=verdicts[FORESIGHT],
         calm=round(float(hot[:, list(CALM)].sum())),
         bare=bare.steps,
         bare_hot=round(float(bare.tally.violations[:, HOT].sum())),
@@ -83,6 +87,12 @@ def findings(evidence: Evidence) -> list[Finding]:
             f"{found.avoidable} of {found.tried} violations tried again",
             "0",
             judged(found.avoidable == 0, is_whole or found.avoidable > 0),
+        ),
+        Finding(
+            "the same, where only who had cooled since an older fault could have",
+            str(found.older),
+            "-",
+            NO_BOUND,
         ),
         Finding(
             "the same, where only who acts before the fault shows could have",

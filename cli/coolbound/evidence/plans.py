@@ -47,7 +47,7 @@ WHOLE: Final = Plan(
     effort=Effort(plans=16, episodes=4, steps=48, generations=4, rounds=2),
     hunts=HUNTS,
     trials=2,
-    envelopes=200_000,
+    envelopes=1_000_000,
     variation=0.1,
     is_whole=True,
 )

@@ -39,11 +39,21 @@ REACTION_MOST: Final = 48
 LEADS: Final = {"half an hour before": 6, "an hour before": 12}
 """Steps before the violation at which a rescue begins. [1]"""
 
-REACTION: Final = "first decision after the fault"
-"""The start of a rescue without foresight; an hour before where there is no fault."""
+REACTION: Final = "first decision after the newest fault"
+"""Start of who reacts to what tipped the balance; an hour before without a fault."""
 
-STARTS: Final = (REACTION, *LEADS)
+SINCE: Final = "first decision after the oldest fault"
+"""Start of who has reacted to the first of the faults that still matter."""
+
+STARTS: Final = (REACTION, SINCE, *LEADS)
 """From where rescues are tried."""
+
+NOBODY: Final = "nobody avoids it"
+FORESIGHT: Final = "only with foresight"
+OLDER: Final = "only since an older fault"
+AVOIDABLE: Final = "avoidable"
+VERDICTS: Final = (NOBODY, FORESIGHT, OLDER, AVOIDABLE)
+"""What is said of a violation: the earliest start that it takes to avoid it."""
 
 AFTER: Final = 6
 """Steps from the violation's beginning that a rescue must get through. [1]"""
@@ -74,22 +84,20 @@ class Violation:
     begun: Mapping[str, int]
 
     @property
-    def is_avoidable(self) -> bool:
-        """Whether anybody avoids it from anywhere."""
-        return any(self.avoided_by.values())
+    def verdict(self) -> str:
+        """One of `VERDICTS`."""
+        if self._is_avoided_within(self.begun[REACTION]):
+            return AVOIDABLE
+        if self._is_avoided_within(self.begun[SINCE]):
+            return OLDER
+        return FORESIGHT if any(self.avoided_by.values()) else NOBODY
 
-    @property
-    def needs_foresight(self) -> bool:
-        """Whether it is avoided only by who begins before the fault shows."""
-        early = any(
-            names and self.begun[start] > self.begun[REACTION]
+    def _is_avoided_within(self, steps: int) -> bool:
+        """Return whether anybody avoids it who begins at most so long before."""
+        return any(
+            names and self.begun[start] <= steps
             for start, names in self.avoided_by.items()
         )
-        late = any(
-            names and self.begun[start] <= self.begun[REACTION]
-            for start, names in self.avoided_by.items()
-        )
-        return early and not late
 
 
 def avoiders(
@@ -101,10 +109,10 @@ def avoiders(
     return tuple(name for name, ok in zip(names, avoids, strict=True) if ok)
 
 
-def reaction_step(task: TaskState, step: jax.Array) -> jax.Array:
-    """Return the first decision after what is broken at a step began to show [1].
+def reaction_steps(task: TaskState, step: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the first decisions after the newest and the oldest fault showed [1].
 
-    The earliest fault that still matters, of equipment, load or weather; an hour
+    Of the faults of equipment, load or weather that still matter at a step; an hour
     before where there is none, and no earlier than `REACTION_MOST` steps before.
     After the step itself where the fault came in that very interval.
 
@@ -120,11 +128,16 @@ def reaction_step(task: TaskState, step: jax.Array) -> jax.Array:
     for kind in GRAVITY:
         is_physical = is_physical | (schedule.kind == int(kind))
     starts = jnp.floor(schedule.start / CONTROL_INTERVAL).astype(jnp.int32) + 1
-    never = jnp.int32(2**30)
-    first = jnp.where(matters & is_physical, starts, never)
-    first = jnp.min(first, axis=0, initial=2**30)
-    first = jnp.where(first == never, step - 12, first)
-    return jnp.maximum(first, step - REACTION_MOST)
+    is_reason, never = matters & is_physical, 2**30
+    newest = jnp.max(jnp.where(is_reason, starts, -never), axis=0, initial=-never)
+    oldest = jnp.min(jnp.where(is_reason, starts, never), axis=0, initial=never)
+    has_reason = jnp.any(is_reason, axis=0)
+    earliest, hour = step - REACTION_MOST, step - 12
+
+    def since(start: jax.Array) -> jax.Array:
+        return jnp.maximum(jnp.where(has_reason, start, hour), earliest)
+
+    return since(newest), since(oldest)
 
 
 @final
@@ -188,7 +201,8 @@ class Inquest:
         rows = []
         for j in range(ONSETS):
             step = onsets[:, j]
-            starts = [reaction_step(task, step), *(step - n for n in LEADS.values())]
+            leads = (step - n for n in LEADS.values())
+            starts = [*reaction_steps(task, step), *leads]
             rows += [
                 jnp.where(step == NEVER, NEVER, jnp.maximum(start, 0))
                 for start in starts

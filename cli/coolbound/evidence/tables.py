@@ -10,7 +10,7 @@ from coolbound.console import table
 from coolbound.evidence.causes import CALM, CLASSES, GRAVITY, MISREADINGS
 from coolbound.evidence.coverage import COVERED, QUANTILES, SAME_UNIT, quantiles
 from coolbound.evidence.gather import OPERATOR, Contest, Evidence
-from coolbound.evidence.rescue import REACTION, Violation
+from coolbound.evidence.rescue import REACTION, VERDICTS, Violation
 from coolbound.evidence.tallies import HOT
 from coolbound_envs.interval import CONTROL_INTERVAL
 from coolbound_envs.limit_table import LIMIT_NAMES, LIMITS
@@ -169,9 +169,7 @@ def avoidable_table(violations: Sequence[Violation]) -> str:
     header = (
         "broken when it began",
         "violations",
-        "nobody avoids it",
-        "only with foresight",
-        "avoidable",
+        *VERDICTS,
     )
     causes = Counter(v.cause for v in violations)
     rows = [
@@ -182,14 +180,8 @@ def avoidable_table(violations: Sequence[Violation]) -> str:
 
 
 def _verdicts(some: Sequence[Violation]) -> tuple[str, ...]:
-    hopeless = sum(not v.is_avoidable for v in some)
-    early = sum(v.needs_foresight for v in some)
-    return (
-        str(len(some)),
-        str(hopeless),
-        str(early),
-        str(len(some) - hopeless - early),
-    )
+    found = Counter(v.verdict for v in some)
+    return (str(len(some)), *(str(found[verdict]) for verdict in VERDICTS))
 
 
 def rescuer_table(violations: Sequence[Violation], names: Sequence[str]) -> str:

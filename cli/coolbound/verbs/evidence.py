@@ -107,9 +107,7 @@ def _data(
         "filtered": _contest(evidence.filtered),
         "bare": _contest(evidence.bare),
         "violations": [
-            dataclasses.asdict(v)
-            | {"is_avoidable": v.is_avoidable, "needs_foresight": v.needs_foresight}
-            for v in evidence.violations
+            dataclasses.asdict(v) | {"verdict": v.verdict} for v in evidence.violations
         ],
         "projection": evidence.projection,
         "files": files,
