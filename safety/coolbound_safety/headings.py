@@ -7,7 +7,7 @@ from coolbound_envs.spec import HALLS
 from coolbound_envs.types import action_from_vector
 from coolbound_safety.coordinates import constant
 from coolbound_safety.estimate import Estimate
-from coolbound_safety.hall_rows import coldest_air
+from coolbound_safety.hall_rows import SHORT_OF_WATER, coldest_air
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.rows import ROW_NAMES, is_on, row_values
 
@@ -98,7 +98,10 @@ def emergency_heading(
     held = coldest_air(action_from_vector(previous), now, model)
     is_enough = jnp.all(held <= previous[:HALLS] + ENOUGH)
     is_free = (now.chillers < 0.5) & (now.economizer > 0.5) & is_enough
-    coldest = coldest.at[8].set(jnp.where(is_free, previous[8], coldest[8]))
+    # One more is started for want of water only: starts wear machines out.
+    is_short = (now.chw_excess > SHORT_OF_WATER) | (now.running < previous[8] - 0.5)
+    is_idle = is_free | ((now.running > 0.5) & ~is_short)
+    coldest = coldest.at[8].set(jnp.where(is_idle, previous[8], coldest[8]))
     air = _reached(coldest, previous, now, model)
     return coldest.at[:HALLS].set(jnp.where(jnp.isfinite(air), air, coldest[:HALLS]))
 
