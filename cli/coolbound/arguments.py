@@ -11,6 +11,8 @@ from coolbound.grammar import (
     chiller,
     evaluate,
     evidence,
+    ledger,
+    log,
     shadow,
     simulate,
     tasks,
@@ -30,6 +32,8 @@ VERBS = {
     "evidence": "put the safety layer before its opponents, and write the page",
     "bench": "measure speed: plant, projection, train or shadow",
     "chiller": "list chiller records, or refit one into a site's form",
+    "log": "look at a site's own exports, or import them by a point map",
+    "ledger": "verify, sign, seal or export the record of all decisions",
 }
 """The verbs, each with what it does."""
 
@@ -72,6 +76,8 @@ def build_parser() -> argparse.ArgumentParser:
         evidence.fill,
         bench.fill,
         chiller.fill,
+        log.fill,
+        ledger.fill,
     )
     for (name, what), fill in zip(VERBS.items(), fillers, strict=True):
         verb = verbs.add_parser(

@@ -18,7 +18,8 @@ EVALUATED = ("legacy", "g36", "start", "reference")
 BASELINE = "g36"
 """What `evaluate` compares with, where it takes part."""
 
-ALGORITHMS = ("ppo-lagrangian",)
+ALGORITHMS = ("ppo-lagrangian", "cpo", "sac-lagrangian")
+"""What `train` can run, the default first."""
 
 BENCHES = ("plant", "projection", "train", "shadow")
 

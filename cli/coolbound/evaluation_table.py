@@ -9,6 +9,8 @@ HEADER = (
     "controller",
     "facility MWh",
     "less than baseline %",
+    "cooling MWh",
+    "less than baseline %",
     "above IT work kW",
     "MLC",
     "PUE",
@@ -20,20 +22,31 @@ HEADER = (
     "starts",
 )
 
+SEEDS = (
+    ("less cooling than baseline %", "percent_21", 1.0, 2),
+    ("cooling MWh", "cooling_energy_21_kwh", 1e-3, 1),
+    ("worst inlet degC", "worst_inlet_c", 1.0, 2),
+    ("interventions %", "intervention_rate", 100.0, 1),
+)
+"""Rows of a learner's table: heading, figure, factor, decimals."""
+
 
 def evaluation_table(data: Mapping[str, Any]) -> str:
     """Return the answer of `evaluate` as Markdown."""
     parts = [
         f"{data['days']} days on {data['load']}, the same weather, load and noise for "
         f"all; violations are steps with h > 0, summed over the limits, before and "
-        f"after the safety layer; in brackets the 95 % interval of the difference to "
-        f"{data['baseline']}, from paired days.",
-        f"All of {', '.join(data['weather'])}:",
+        f"after the safety layer; cooling is chillers, towers, pumps, CRAH fans and "
+        f"what servers draw beyond inlets of 21 degC; in brackets the 95 % interval "
+        f"of the difference to {data['baseline']}, from paired days.",
+        f"All of {', '.join(data.get('places', data['weather']))}:",
         _table(data, data["baseline"]),
     ]
     if data["limits_off"]:
         off = ", ".join(data["limits_off"])
         parts.insert(1, f"Switched off in the site file, not counted: {off}.")
+    for label, group in data.get("seeds", {}).items():
+        parts += [f"{label}, {len(group['members'])} seeds:", _seeds(group)]
     cities = data["cities"] if len(data["cities"]) > 1 else {}
     for name, city in cities.items():
         parts += [f"{name}:", _table(city, data["baseline"])]
@@ -55,10 +68,13 @@ def _row(
         sum(limit[side] for limit in found["violations"].values())
         for side in ("before", "after")
     )
+    cooling = None if paired is None else paired["cooling_21"]
     return (
         name,
         f"{found['total_energy_kwh'] / 1e3:,.1f}",
         "baseline" if is_base else _difference(paired),
+        f"{found['cooling_energy_21_kwh'] / 1e3:,.1f}",
+        "baseline" if is_base else _difference(cooling),
         f"{found['above_work_kw']:.1f}",
         f"{found['mlc']:.4f}",
         f"{found['pue']:.4f}",
@@ -72,9 +88,37 @@ def _row(
 
 
 def _difference(paired: Mapping[str, Any] | None) -> str:
-    if paired is None or paired["refused"]:
+    if paired is None:
         return "no interval"
+    if paired["refused"]:
+        return f"{paired['point']:+.2f}, no interval"
     return f"{paired['percent']:+.2f} [{paired['low']:+.2f}, {paired['high']:+.2f}]"
+
+
+def _seeds(group: Mapping[str, Any]) -> str:
+    """Return mean, worst and interval of the seeds, and who kept each cost's limit."""
+    rows = [
+        _seed_row(head, group[name], factor, decimals)
+        for head, name, factor, decimals in SEEDS
+        if name in group
+    ]
+    rows += [
+        _seed_row(f"cost {name} (limit {cost['limit']:g})", cost, 1.0, 5)
+        for name, cost in group["costs"].items()
+    ]
+    return table(("figure", "mean", "worst", "95 % interval", "within"), rows)
+
+
+def _seed_row(
+    head: str, found: Mapping[str, Any], factor: float, decimals: int
+) -> tuple[str, ...]:
+    mean, worst, low, high = (
+        "-" if found[key] is None else f"{factor * found[key]:.{decimals}f}"
+        for key in ("mean", "worst", "low", "high")
+    )
+    within = found.get("share_within")
+    share = "" if within is None else f"{100.0 * within:.0f} %"
+    return head, mean, worst, f"{low} to {high}", share
 
 
 def _violations(data: Mapping[str, Any]) -> str:

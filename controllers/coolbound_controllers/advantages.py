@@ -51,6 +51,18 @@ def generalised_advantages(
     return jax.lax.scan(back, start, (delta, going_on), reverse=True)[1]
 
 
+def centre(advantages: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the standardised reward (...) and the centred costs (..., K).
+
+    Args:
+        advantages: Reward first, then K costs, shape (..., 1 + K).
+    """
+    reward, costs = advantages[..., 0], advantages[..., 1:]
+    standard = (reward - jnp.mean(reward)) / (jnp.std(reward) + 1e-8)
+    axes = tuple(range(costs.ndim - 1))
+    return standard, costs - jnp.mean(costs, axis=axes, keepdims=True)
+
+
 def mix(advantages: jax.Array, multipliers: jax.Array) -> jax.Array:
     """Return the one advantage that the policy climbs, shape (...).
 
@@ -58,9 +70,7 @@ def mix(advantages: jax.Array, multipliers: jax.Array) -> jax.Array:
         advantages: Reward first, then K costs, shape (..., 1 + K).
         multipliers: Price of each cost, shape (K,).
     """
-    reward, costs = advantages[..., 0], advantages[..., 1:]
-    standard = (reward - jnp.mean(reward)) / (jnp.std(reward) + 1e-8)
-    axes = tuple(range(costs.ndim - 1))
-    centred = costs - jnp.mean(costs, axis=axes, keepdims=True)
+    standard, centred = centre(advantages)
+    axes = tuple(range(centred.ndim - 1))
     penalty = jnp.sum(centred * jnp.expand_dims(multipliers, axes), axis=-1)
     return (standard - penalty) / (1.0 + jnp.sum(multipliers))

@@ -1,11 +1,13 @@
-"""Paired evaluation: the same weather, load, noise and start for everyone.
+"""Paired evaluation: the same weather, load, noise, faults and start for everyone.
 
 Every controller meets the same places with the same keys, so that a difference
-between two of them is the controllers' own.
+between two of them is the controllers' own. A day is one call of a compiled program;
+what is kept of it are sums, so that memory does not grow with the number of limits.
 """
 
 import dataclasses
 import functools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,13 +16,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from coolbound_controllers.cooling_task import BatchedEnvironment
-from coolbound_envs.interval import CONTROL_INTERVAL
-from coolbound_envs.limit_table import LIMIT_NAMES, TOLERANCE
+from coolbound_controllers.evaluation_account import (
+    Account,
+    Moment,
+    add_up,
+    moment_of,
+)
+from coolbound_controllers.evaluation_bins import Bins, add_bins, fill_bins
 from coolbound_envs.soundness import require_sound
 from coolbound_envs.types import Controller, Observation
 
-CHUNK = 2016
-"""Steps between two progress reports: a week. [1]"""
+DAY_STEPS = 288
+"""Control steps in a day. [1]"""
+
+Blame = Callable[[dict[str, Any]], jax.Array]
+"""From a step's `info` to the place of what changed the proposal, -1 for none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,43 +42,33 @@ class Contender:
         controller: The operator or policy.
         environment: The plant, or the plant behind the safety layer.
         params: The environment's parameters.
+        blame: Says what the safety layer changed a proposal for; None without one.
+        causes: What `blame` tells apart, in its order, each as `kind:limit`.
     """
 
     name: str
     controller: Controller
     environment: BatchedEnvironment
     params: Any
+    blame: Blame | None = None
+    causes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Trace:
-    """What one controller did, step by step, in every place. Dynamic.
+    """What one controller did, day by day, in every place. Static.
 
     Attributes:
-        facility: Metered power, (steps, places). [W]
-        cooling: Everything but servers, (steps, places). [W]
-        it: Servers with their fans, (steps, places). [W]
-        work: IT work at 20 degC inlet, (steps, places). [W]
-        water: Make-up water of the towers, (steps, places). [kg/s]
-        inlet: Hottest inlet, (steps, places). [degC]
-        running: Chillers running, (steps, places). [1]
-        after: True-state h of the limits, (steps, places, 21). [each limit's unit]
-        before: h of the proposals, (steps, places, 21). [each limit's unit]
-        intervention: 1 where the safety layer stepped in, (steps, places). [1]
-        relaxed: 1 where a limit had to give way, (steps, places). [1]
+        days: Sums over each day; arrays of numpy float64, (days, places, ...).
+        bins: Sums over everything, by outdoor air and load.
+        seconds: Wall time of each day, the first with compilation, (days,). [s]
+        causes: What interventions are counted by, in the order of `days.blamed`.
     """
 
-    facility: np.ndarray
-    cooling: np.ndarray
-    it: np.ndarray
-    work: np.ndarray
-    water: np.ndarray
-    inlet: np.ndarray
-    running: np.ndarray
-    after: np.ndarray
-    before: np.ndarray
-    intervention: np.ndarray
-    relaxed: np.ndarray
+    days: Account
+    bins: Bins
+    seconds: np.ndarray
+    causes: tuple[str, ...] = ()
 
 
 def run(
@@ -76,7 +76,7 @@ def run(
     observation: Observation,
     state: Any,
     seed: int,
-    steps: int,
+    days: int,
     progress: Callable[[int], None] | None = None,
 ) -> Trace:
     """Return what a controller does from a given start.
@@ -86,104 +86,102 @@ def run(
         observation: First observation, places first.
         state: The environment's state that belongs to it.
         seed: Of the instruments' noise; the same for all contenders.
-        steps: Control steps. [1]
-        progress: Called with the steps done.
+        days: How long. [1]
+        progress: Called with the days done.
 
     Raises:
         DivergenceError: The integration diverged.
     """
-    memory = contender.controller.init(observation.time.shape)
-    carry = (observation, state, memory)
-    advance = jax.jit(functools.partial(_scan, contender))
-    key, rows = jax.random.key(seed), []
-    for begin in range(0, steps, CHUNK):
-        count = min(CHUNK, steps - begin)
-        numbers = jnp.arange(begin, begin + count)
-        keys = jax.vmap(lambda n: jax.random.fold_in(key, n))(numbers)
-        carry, row = advance(carry, keys)
-        _require_sound(carry[1])
-        rows.append(jax.tree.map(np.asarray, row))
+    advance = _program(contender)
+    carry = (observation, state, contender.controller.init(observation.time.shape))
+    key, accounts, seconds = jax.random.key(seed), [], []
+    bins: Bins | None = None
+    for day in range(days):
+        begun = time.perf_counter()
+        numbers = jnp.arange(day * DAY_STEPS, (day + 1) * DAY_STEPS)
+        carry, account, binned, diverged = advance(carry, key, numbers)
+        # Also where a lane was stopped short of an impossible state.
+        require_sound(getattr(carry[1], "task", carry[1]), {"diverged": diverged})
+        accounts.append(_as_numbers(account))
+        bins = add_bins(bins, _as_numbers(binned))
+        seconds.append(time.perf_counter() - begun)
         if progress is not None:
-            progress(begin + count)
-    joined = {k: np.concatenate([row[k] for row in rows]) for k in rows[0]}
-    return Trace(**joined)
+            progress(day + 1)
+    if bins is None:
+        raise ValueError("days: found 0, expected 1 at least")
+    joined = jax.tree.map(lambda *rows: np.stack(rows), *accounts)
+    return Trace(joined, bins, np.asarray(seconds), contender.causes)
 
 
-def _require_sound(state: Any) -> None:
-    """Refuse to report on a plant that has left what is physical.
+def _as_numbers(tree: Any) -> Any:
+    return jax.tree.map(lambda x: np.asarray(x, np.float64), tree)
 
-    Raises:
-        DivergenceError: It has.
+
+def _program(contender: Contender) -> Callable[..., Any]:
+    """Return the compiled day of a contender.
+
+    Policies that differ in their numbers alone share one program.
     """
-    require_sound(getattr(state, "task", state))
+    controller = contender.controller
+    setting = (contender.environment, contender.blame, len(contender.causes))
+    if _is_numbers(controller):
+        policy = _unnamed(controller)
+        return functools.partial(_shared_day, setting, policy, contender.params)
+    own = jax.jit(functools.partial(_day, setting, controller))
+    return functools.partial(own, contender.params)
 
 
-def _scan(contender: Contender, carry: Any, keys: jax.Array) -> tuple[Any, Any]:
-    def step(carry: Any, key: jax.Array) -> tuple[Any, dict[str, jax.Array]]:
+def _is_numbers(controller: Controller) -> bool:
+    leaves = jax.tree.leaves(controller)
+    return bool(leaves) and all(isinstance(x, jax.Array) for x in leaves)
+
+
+def _unnamed(controller: Any) -> Any:
+    """Return a policy without the words by which reports tell it apart."""
+    words = {
+        field.name: ""
+        for field in dataclasses.fields(controller)
+        if isinstance(getattr(controller, field.name), str)
+    }
+    return dataclasses.replace(controller, **words)
+
+
+def _day(
+    setting: tuple[Any, Blame | None, int],
+    controller: Controller,
+    params: Any,
+    carry: Any,
+    key: jax.Array,
+    numbers: jax.Array,
+) -> tuple[Any, Account, Bins, jax.Array]:
+    environment, blame, causes = setting
+
+    def step(carry: Any, number: jax.Array) -> tuple[Any, Moment]:
         observation, state, memory = carry
-        act_key, step_key = jax.random.split(key)
-        action, memory = contender.controller.act(act_key, memory, observation)
-        observation, state, _, _, _, info = contender.environment.step(
-            step_key, state, action, contender.params
+        act_key, step_key = jax.random.split(jax.random.fold_in(key, number))
+        action, memory = controller.act(act_key, memory, observation)
+        before = (observation, state)
+        observation, state, reward, terminated, _, info = environment.step(
+            step_key, state, action, params
         )
-        return (observation, state, memory), _row(info)
+        told = info | {"reward": reward, "terminated": terminated}
+        moment = moment_of(before, (observation, state), told, params)
+        code = _no_blame(reward) if blame is None else blame(info)
+        moment = dataclasses.replace(moment, blamed=_one_hot(code, causes))
+        return (observation, state, memory), moment
 
-    return jax.lax.scan(step, carry, keys)
-
-
-def _row(info: dict[str, Any]) -> dict[str, jax.Array]:
-    mean = info["summary"].mean
-    facility, servers = mean.facility_power, jnp.sum(mean.it_power, axis=0)
-    zero = jnp.zeros_like(facility)
-    return {
-        "facility": facility,
-        "cooling": mean.mechanical_power,
-        "it": servers,
-        "work": info["work"],
-        "water": info["water"]["make_up"],
-        "inlet": info["summary"].inlet_temp_max,
-        "running": info["summary"].running,
-        "after": info["limits"],
-        "before": info.get("proposed_limits", info["limits"]),
-        "intervention": info.get("intervention", zero),
-        "relaxed": (info.get("slack", zero) > 1e-3).astype(jnp.float32),
-    }
+    carry, moments = jax.lax.scan(step, carry, numbers)
+    diverged = jnp.any(moments.diverged > 0.5, axis=0)
+    return carry, add_up(moments), fill_bins(moments), diverged
 
 
-def figures(trace: Trace) -> dict[str, Any]:
-    """Return the figures of one controller over all places and steps.
-
-    Energies are totals over the places. `mlc` is mechanical energy over IT
-    energy, `pue` facility over IT energy, `wue` litres of make-up water per kWh of
-    IT.
-    A violation is a step with h above the tolerance.
-    """
-    hours = CONTROL_INTERVAL / 3600.0
-    it = trace.it.sum() * hours / 1e3
-    facility = trace.facility.sum() * hours / 1e3
-    cooling = trace.cooling.sum() * hours / 1e3
-    water = trace.water.sum() * CONTROL_INTERVAL
-    starts = np.maximum(np.diff(trace.running, axis=0), 0.0).sum()
-    return {
-        "total_energy_kwh": float(facility),
-        "cooling_energy_kwh": float(cooling),
-        "above_work_kw": float((trace.facility - trace.work).mean() / 1e3),
-        "mlc": float(cooling / it),
-        "pue": float(facility / it),
-        "wue": float(water / it),
-        "worst_inlet_c": float(trace.inlet.max()),
-        "violations": violations(trace),
-        "intervention_rate": float(trace.intervention.mean()),
-        "relaxed_rate": float(trace.relaxed.mean()),
-        "chiller_starts": round(float(starts)),
-        "steps": int(trace.facility.size),
-    }
+_shared_day = jax.jit(_day, static_argnums=0)
 
 
-def violations(trace: Trace) -> dict[str, dict[str, int]]:
-    """Return the steps that violate each limit, before and after projection."""
-    before, after = trace.before > TOLERANCE, trace.after > TOLERANCE
-    return {
-        name: {"before": int(before[..., i].sum()), "after": int(after[..., i].sum())}
-        for i, name in enumerate(LIMIT_NAMES)
-    }
+def _no_blame(like: jax.Array) -> jax.Array:
+    return jnp.full(like.shape, -1, jnp.int32)
+
+
+def _one_hot(code: jax.Array, count: int) -> jax.Array:
+    # Of zero classes jax makes none itself.
+    return (code[:, None] == jnp.arange(count)[None, :]).astype(jnp.float32)

@@ -25,6 +25,7 @@ from coolbound_controllers.g36_load import (
 from coolbound_controllers.g36_plant import (
     PlantReadings,
     largest_lift,
+    pump_speed,
     read_plant,
     tower_fan_speed,
 )
@@ -34,6 +35,7 @@ from coolbound_controllers.g36_reset import (
     requests,
     set_points,
 )
+from coolbound_controllers.g36_tuning import GUIDELINE, G36Tuning
 from coolbound_controllers.operator_settings import (
     OperatorSettings,
     as_action,
@@ -43,14 +45,7 @@ from coolbound_envs.types import Action, Key, Observation
 
 _INTERVAL = 300.0
 _HOLD = 900.0
-_FREE_APPROACH = 10.0
-_PRECOOL = 2.1
-"""Chilled water this far below its warmest set-point before the chillers stop. [K]"""
-
 _PRECOOL_NEAR = 0.5
-_PRECOOL_AIR = 0.5
-"""Supply air this far below its set-point meanwhile. [K]"""
-
 _PRECOOL_PRESSURE = 110.0
 """Remote pressure at least, for valves that are about to meet warm water. [kPa]"""
 
@@ -78,6 +73,14 @@ class G36State:
     load: LoadSteps
 
 
+def is_changing(state: G36State, observation: Observation) -> jax.Array:
+    """Return True where machines change or are about to, (...)."""
+    running = observation.read("chillers_running") > 0.5
+    leaves = (state.economizer_on >= 0.0) & running
+    is_starting = observation.read("chillers_starting") > 0.5
+    return (state.since_stage < _HOLD) | leaves | is_starting
+
+
 def _count_on(timer: jax.Array, condition: jax.Array) -> jax.Array:
     return jnp.where(condition, jnp.minimum(timer + _INTERVAL, 1e5), 0.0)
 
@@ -89,9 +92,14 @@ class G36:
 
     Attributes:
         settings: What it knows about the site.
+        tuning: Constants of the sequences; the guideline's unless given.
+        is_guest: True beside a controller that sets the chilled water: machines are
+            judged by its set-point where that is the warmer one.
     """
 
     settings: OperatorSettings
+    tuning: G36Tuning = GUIDELINE
+    is_guest: bool = False
 
     def init(self, params: Any = ()) -> G36State:
         """Return the memory of a batch of shape `params`, () for one plant."""
@@ -113,7 +121,10 @@ class G36:
         del key
         state = self._reset(state, observation)
         pressure, water = set_points(state.reset, self.settings)
-        plant = read_plant(observation, water)
+        judged = water
+        if self.is_guest:
+            judged = jnp.maximum(water, observation.applied[..., 4])
+        plant = read_plant(observation, judged)
         wants_free, state = self._economize(state, plant, observation)
         demand, state = self._stage(state, plant, wants_free, observation)
         leaves = (wants_free > 0.5) & (plant.count + plant.starting > 0.5)
@@ -125,12 +136,12 @@ class G36:
         rest = (
             water,
             jnp.where(leaves, raised, pressure),
-            self._pump_speed(plant, demand),
+            self._pump_speed(plant, demand, wants_free),
             tower_fan_speed(plant, wants_free, observation, self.settings),
             demand,
             self._opening(plant, wants_free, leaves, observation),
         )
-        colder = jnp.where(leaves, _PRECOOL_AIR, 0.0)[..., None]
+        colder = jnp.where(leaves, self.tuning.precool_air, 0.0)[..., None]
         air = full(self.settings.supply_air_reset, observation.applied[..., 0:2])
         fans = self._fans(state, leaves | is_held, observation)
         return as_action(air - colder, fans, rest, observation.applied), state
@@ -143,7 +154,8 @@ class G36:
         )
         since = jnp.where(is_staging, 0.0, jnp.minimum(state.since_stage + 300.0, 1e5))
         load = learn_steps(state.load, observation)
-        asked = requests(observation, possible_rise(load, self.settings))
+        rise = possible_rise(load, self.settings)
+        asked = requests(observation, rise, self.tuning.valve_first)
         held = in_force(state.reset, observation.applied[..., 5])
         moved = next_reset(held, asked, observation, self.settings)
         return dataclasses.replace(
@@ -163,7 +175,8 @@ class G36:
         go colder at the same lift.
         """
         coldest = self.settings.chw_supply_min
-        wanted = jnp.maximum(self.settings.chw_supply_max - _PRECOOL, coldest)
+        warmest = self.settings.chw_supply_max - self.tuning.precool_water
+        wanted = jnp.maximum(warmest, coldest)
         return jnp.minimum(plant.chw_setpoint, wanted)
 
     def _is_precooled(self, plant: PlantReadings) -> jax.Array:
@@ -193,7 +206,7 @@ class G36:
         lift_max, lift_min = largest_lift(self.settings), self.settings.lift_min
         slope = 0.9 / (lift_max - lift_min)
         offset = slope * (0.4 * lift_max - 1.4 * lift_min)
-        ratio = jnp.clip(slope * plant.lift + offset, 0.45, 0.90)
+        ratio = jnp.clip(slope * plant.lift + offset, self.tuning.stage_least, 0.90)
         capacity = self.settings.chiller_capacity
         count, load = plant.count, plant.load
         is_free = wants_free > 0.5
@@ -224,11 +237,11 @@ class G36:
 
         Full mechanical or full free cooling: with the lift held above its
         minimum the condenser water is too warm for the modes in between. On
-        after 20 min off when the predicted outlet, wet bulb plus 10 K, is below
+        after 20 min off when the predicted outlet, wet bulb plus approach, is below
         the set-point; off after 20 min on when it is 1.5 K above that.
         """
         wet_bulb = observation.read("outdoor_wet_bulb")
-        predicted = wet_bulb + _FREE_APPROACH - plant.chw_setpoint
+        predicted = wet_bulb + self.tuning.free_approach - plant.chw_setpoint
         is_on = state.economizer_on >= 0.0
         age = jnp.abs(state.economizer_on)
         start = ~is_on & (age >= 1200.0) & (predicted < 0.0)
@@ -244,10 +257,16 @@ class G36:
             state, economizer_on=timer
         )
 
-    def _pump_speed(self, plant: PlantReadings, demand: jax.Array) -> jax.Array:
-        """Return condenser pump speed: fixed per stage, full in free cooling."""
+    def _pump_speed(
+        self, plant: PlantReadings, demand: jax.Array, wants_free: jax.Array
+    ) -> jax.Array:
+        """Return condenser pump speed: reset, or fixed per stage and full when free."""
+        is_free = demand + plant.count < 0.5
+        reset = self.tuning.pump
+        if reset is not None:
+            return pump_speed(reset, plant, is_free | (wants_free > 0.5), self.settings)
         stages = jnp.clip(jnp.maximum(demand, plant.count) / 2.0, 0.5, 1.0)
-        return jnp.where(demand + plant.count < 0.5, 1.0, stages)
+        return jnp.where(is_free, 1.0, stages)
 
     def _fans(
         self, state: G36State, changes: jax.Array, observation: Observation

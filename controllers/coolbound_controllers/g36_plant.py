@@ -4,11 +4,15 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from coolbound_controllers.g36_tuning import PumpReset
 from coolbound_controllers.operator_settings import OperatorSettings, cooling_load
 from coolbound_envs.types import Observation
 
 TOWER_GAIN = 0.015
 """Fan speed per kelvin of error in 300 s. [1/K]"""
+
+PUMP_LEAST = 0.5
+"""Slower, a tower cell is shut for want of water. [1]"""
 
 ENTERING_MAX = 30.5
 """Warmest water that the towers may send to the condensers: 1.5 K inside
@@ -57,13 +61,13 @@ def largest_lift(settings: OperatorSettings) -> float:
     return settings.cw_return_design - settings.chw_supply_min
 
 
-def tower_fan_speed(
+def tower_error(
     plant: PlantReadings,
     wants_free: jax.Array,
     observation: Observation,
     settings: OperatorSettings,
 ) -> jax.Array:
-    """Return the tower fan speed [1].
+    """Return how much too warm the towers leave their water [K].
 
     With chillers: condenser return at CHWST + max(LIFTmin, A PLR + B), PLR
     of the whole plant. In free cooling the fan holds the chilled water.
@@ -80,5 +84,36 @@ def tower_fan_speed(
     alone = plant.supply - plant.chw_setpoint
     is_cooling = plant.count + plant.starting > 0.5
     error = jnp.where(is_cooling, with_chiller, alone)
-    error = jnp.where(is_cooling & (wants_free > 0.5), 10.0, error)
+    return jnp.where(is_cooling & (wants_free > 0.5), 10.0, error)
+
+
+def tower_fan_speed(
+    plant: PlantReadings,
+    wants_free: jax.Array,
+    observation: Observation,
+    settings: OperatorSettings,
+) -> jax.Array:
+    """Return the tower fan speed, moved by its error [1]."""
+    error = tower_error(plant, wants_free, observation, settings)
     return jnp.maximum(observation.applied[..., 7] + TOWER_GAIN * error, 0.2)
+
+
+def pump_speed(
+    reset: PumpReset,
+    plant: PlantReadings,
+    is_free: jax.Array,
+    settings: OperatorSettings,
+) -> jax.Array:
+    """Return the condenser pump speed by load and lift [1].
+
+    Args:
+        reset: Its constants.
+        plant: What was read.
+        is_free: True in free cooling and on the way into it.
+        settings: The operator's.
+    """
+    share = plant.load / (3.0 * settings.chiller_capacity)
+    above = plant.lift - settings.lift_min
+    wanted = reset.base + reset.per_load * share + reset.per_lift * above
+    speed = jnp.clip(wanted, PUMP_LEAST, 1.0)
+    return jnp.where(is_free, reset.free, speed)

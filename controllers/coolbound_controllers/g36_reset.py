@@ -19,10 +19,6 @@ IGNORED = 2.0
 CRAHS = 5.0
 """CRAHs that one reading of a hall's valve stands for. [1]"""
 
-VALVE_FIRST = 0.85
-"""Opening at which the first CRAH of a hall asks. The limit is 0.95, a step of the
-load opens the valve by some 0.06 before pressure has answered. [1]"""
-
 VALVE_SPREAD = 0.01
 """Opening between one CRAH's request and the next one's. [1]"""
 
@@ -38,18 +34,21 @@ AIR_ERROR = 1.0
 PRESSURE_MIN, PRESSURE_MAX = CHANNELS[5].lower, CHANNELS[5].upper
 
 
-def requests(observation: Observation, rise: jax.Array) -> jax.Array:
+def requests(
+    observation: Observation, rise: jax.Array, valve_first: float
+) -> jax.Array:
     """Return the requests of all CRAHs together, (...) [1].
 
     Args:
         observation: Valves and supply air of the halls.
         rise: Possible rise of each hall's load in a step, (..., halls). [1]
+        valve_first: Opening at which the first CRAH of a hall asks. [1]
     """
     valve = observation.read_halls("crah_valve")
     supply = observation.read_halls("supply_air_temp")
     error = supply - observation.applied[..., 0:2]
     early = VALVE_PER_RISE * jnp.maximum(rise - CUSTOMARY_RISE, 0.0)
-    asking = jnp.clip((valve - VALVE_FIRST + early) / VALVE_SPREAD, 0.0, CRAHS)
+    asking = jnp.clip((valve - valve_first + early) / VALVE_SPREAD, 0.0, CRAHS)
     per_hall = jnp.where(error > AIR_ERROR, 3.0 * CRAHS, asking)
     return jnp.sum(per_hall, axis=-1)
 

@@ -1,11 +1,13 @@
 """What a training run can be told, each with its meaning and its range."""
 
 import dataclasses
-import difflib
-import math
 from collections.abc import Sequence
-from typing import Any
 
+from coolbound_controllers.settings import (
+    override,
+    refuse_outside,
+    refuse_uneven_minibatches,
+)
 from coolbound_envs.tables import InputError
 
 
@@ -77,19 +79,10 @@ class Hyperparameters:
         Raises:
             InputError: A number lies outside its range.
         """
-        for name, (lower, upper) in RANGES.items():
-            found = getattr(self, name)
-            numbers = found if isinstance(found, tuple) else (found,)
-            if not numbers or not all(lower <= number <= upper for number in numbers):
-                raise InputError(
-                    f"hyper-parameter {name}: found {found!r}, expected "
-                    f"{lower:g} to {upper:g}; correct it"
-                )
-        if self.envs * self.steps % self.minibatches:
-            raise InputError(
-                f"hyper-parameter minibatches: found {self.minibatches}, expected a "
-                f"divisor of envs x steps = {self.envs * self.steps}; change one"
-            )
+        refuse_outside(self, RANGES)
+        refuse_uneven_minibatches(
+            "minibatches", self.steps_per_update, self.minibatches
+        )
 
     @property
     def steps_per_update(self) -> int:
@@ -140,9 +133,7 @@ def parse_overrides(
     Raises:
         InputError: A text is no pair, a name unknown, or a value out of range.
     """
-    base = base or Hyperparameters()
-    changes = dict(_parse_pair(text, base) for text in texts)
-    return dataclasses.replace(base, **changes)
+    return override(texts, base or Hyperparameters())
 
 
 def per_constraint(
@@ -161,44 +152,3 @@ def per_constraint(
             f"{count}, one per constraint; correct the list"
         )
     return gains
-
-
-def _parse_pair(text: str, base: Hyperparameters) -> tuple[str, Any]:
-    name, equals, value = text.partition("=")
-    known = [field.name for field in dataclasses.fields(base)]
-    if not equals:
-        raise InputError(
-            f"hyper-parameter {text!r}: found no '=', expected name=value; add a value"
-        )
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-        raise InputError(
-            f"hyper-parameter {name!r} is unknown, expected one of "
-            f"{', '.join(known)}; did you mean {near[0]!r}?"
-        )
-    return name, _parse_value(name, value, getattr(base, name))
-
-
-def _parse_value(name: str, value: str, like: Any) -> Any:
-    kind = type(like[0]) if isinstance(like, tuple) else type(like)
-    parts = value.split(",") if isinstance(like, tuple) else [value]
-    try:
-        numbers = tuple(_number(part, kind) for part in parts)
-    except ValueError as error:
-        raise InputError(
-            f"hyper-parameter {name}: found {value!r}, expected "
-            f"{'whole numbers' if kind is int else 'numbers'}, for example "
-            f"{_example(like)}; correct it"
-        ) from error
-    return numbers if isinstance(like, tuple) else numbers[0]
-
-
-def _number(text: str, kind: type) -> float | int:
-    number = float(text)
-    if not math.isfinite(number) or (kind is int and number != int(number)):
-        raise ValueError(text)
-    return kind(number)
-
-
-def _example(like: Any) -> str:
-    return ",".join(map(str, like)) if isinstance(like, tuple) else str(like)

@@ -20,8 +20,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from coolbound_controllers import value_scale
-from coolbound_controllers.advantages import generalised_advantages, mix
+from coolbound_controllers.advantages import mix
 from coolbound_controllers.distribution import entropy, log_prob
 from coolbound_controllers.hyperparameters import Hyperparameters
 from coolbound_controllers.lagrangian import (
@@ -30,19 +29,18 @@ from coolbound_controllers.lagrangian import (
     pricing,
     reprice,
 )
-from coolbound_controllers.networks import (
-    Critics,
-    action_mean,
-    heads,
-    init_actor,
-    init_critics,
-    starting_action,
-)
-from coolbound_controllers.normaliser import (
-    Normaliser,
-    init_normaliser,
-    merge,
-    normalise,
+from coolbound_controllers.networks import action_mean, heads
+from coolbound_controllers.normaliser import Normaliser, merge
+from coolbound_controllers.on_policy import (
+    Metrics,
+    assess,
+    begin,
+    flatten,
+    is_finite,
+    limits_in_units,
+    mean_costs,
+    minibatch_rows,
+    summarise,
 )
 from coolbound_controllers.optimiser import (
     Weights,
@@ -50,12 +48,11 @@ from coolbound_controllers.optimiser import (
     init_optimiser,
     rate_share,
 )
-from coolbound_controllers.rollout import Rollout, World, collect
+from coolbound_controllers.rollout import World, collect
 from coolbound_controllers.task import Task
 from coolbound_controllers.value_scale import ValueScale
 from coolbound_envs.types import Key
 
-Metrics = dict[str, Any]
 Update = Callable[["Learner"], tuple["Learner", Metrics]]
 
 
@@ -106,37 +103,16 @@ class Batch:
 
 
 def init_learner(key: Key, task: Task, hyper: Hyperparameters) -> Learner:
-    """Return a learner before its first update.
-
-    One rollout of the first policy sets the statistics of features and values;
-    nothing is learned from it. Can be traced.
-    """
-    keys = jax.random.split(key, 5)
-    weights = Weights(
-        actor=init_actor(
-            keys[0],
-            task.feature_size,
-            hyper.actor_hidden,
-            task.action_size,
-            hyper.log_std,
-        ),
-        critics=init_critics(
-            keys[1], task.feature_size, hyper.critic_hidden, task.cost_count
-        ),
-    )
-    features, state = task.reset_batch(keys[2], hyper.envs)
-    blank = init_normaliser(task.feature_size)
-    world, rollout = collect(
-        keys[3], task, weights.actor, blank, World(features, state), hyper.steps
-    )
+    """Return a learner before its first update. Can be traced."""
+    first = begin(key, task, hyper)
     return Learner(
-        key=keys[4],
-        weights=weights,
-        optimiser=init_optimiser(weights, hyper),
-        scale=value_scale.first_scale(rollout.signals, hyper.gamma),
-        normaliser=merge(blank, rollout.features),
+        key=first.key,
+        weights=first.weights,
+        optimiser=init_optimiser(first.weights, hyper),
+        scale=first.scale,
+        normaliser=first.normaliser,
         multipliers=init_multipliers(pricing(hyper, task.cost_count)),
-        world=world,
+        world=first.world,
         updates=jnp.zeros((), jnp.int32),
     )
 
@@ -151,35 +127,39 @@ def make_update(task: Task, hyper: Hyperparameters) -> Update:
         InputError: The gains fit neither one nor all constraints.
     """
     settings = pricing(hyper, task.cost_count)
-    limits = jnp.asarray(task.cost_limits, jnp.float32)
-    limits = limits / jnp.asarray(task.cost_units, jnp.float32)
+    limits = limits_in_units(task)
 
     def update(learner: Learner) -> tuple[Learner, Metrics]:
         key, collect_key, learn_key = jax.random.split(learner.key, 3)
+        actor, critics = learner.weights.actor, learner.weights.critics
+        normaliser = learner.normaliser
         world, rollout = collect(
-            collect_key,
-            task,
-            learner.weights.actor,
-            learner.normaliser,
-            learner.world,
-            hyper.steps,
+            collect_key, task, actor, normaliser, learner.world, hyper.steps
         )
-        cost = jnp.mean(rollout.signals[..., 1:], axis=(0, 1))
-        multipliers = reprice(learner.multipliers, cost, limits, settings)
-        batch, scale, critics, spread = prepare(
-            rollout, learner, multipliers.value, task, hyper
+        multipliers = reprice(
+            learner.multipliers, mean_costs(rollout), limits, settings
         )
-        weights = dataclasses.replace(learner.weights, critics=critics)
+        seen = assess(rollout, critics, learner.scale, normaliser, task, hyper)
+        batch = Batch(
+            inputs=seen.inputs,
+            start=seen.start,
+            u=rollout.u,
+            log_prob=rollout.log_prob,
+            advantage=mix(seen.advantages, multipliers.value),
+            targets=seen.targets,
+        )
+        weights = Weights(actor=actor, critics=seen.critics)
         start = dataclasses.replace(learner, weights=weights)
-        weights, optimiser, learned = improve(learn_key, start, batch, task, hyper)
-        found = _summarise(rollout, multipliers, spread, task) | learned
-        found["is_finite"] = _is_finite((weights, optimiser, found))
+        weights, optimiser, learned = improve(learn_key, start, batch, hyper)
+        found = summarise(rollout, seen.advantages, task) | learned
+        found["multipliers"] = multipliers.value
+        found["is_finite"] = is_finite((weights, optimiser, found))
         return Learner(
             key=key,
             weights=weights,
             optimiser=optimiser,
-            scale=scale,
-            normaliser=merge(learner.normaliser, rollout.features),
+            scale=seen.scale,
+            normaliser=merge(normaliser, rollout.features),
             multipliers=multipliers,
             world=world,
             updates=learner.updates + 1,
@@ -188,53 +168,11 @@ def make_update(task: Task, hyper: Hyperparameters) -> Update:
     return jax.jit(update, donate_argnums=0)
 
 
-def prepare(
-    rollout: Rollout,
-    learner: Learner,
-    prices: jax.Array,
-    task: Task,
-    hyper: Hyperparameters,
-) -> tuple[Batch, ValueScale, Critics, jax.Array]:
-    """Return the batch, new value scale, matching critics, advantage spread (1 + K,).
-
-    Statistics are those that the rollout was collected with, so that the first
-    probability ratio is 1.
-    """
-    inputs = normalise(learner.normaliser, rollout.features)
-    finals = normalise(learner.normaliser, rollout.final_features)
-    critics, scale = learner.weights.critics, learner.scale
-    now = value_scale.values(critics, scale, inputs)
-    advantages = generalised_advantages(
-        rollout.signals,
-        now,
-        value_scale.values(critics, scale, finals),
-        rollout.terminated,
-        rollout.truncated,
-        hyper.gamma,
-        hyper.gae_lambda,
-    )
-    targets = advantages + now
-    moved = value_scale.follow(scale, targets)
-    batch = Batch(
-        inputs=inputs,
-        start=starting_action(
-            jnp.asarray(task.bias, jnp.float32), rollout.features, task.action_size
-        ),
-        u=rollout.u,
-        log_prob=rollout.log_prob,
-        advantage=mix(advantages, prices),
-        targets=value_scale.standardise(targets, moved),
-    )
-    critics = value_scale.rescale(critics, scale, moved)
-    return batch, moved, critics, jnp.std(advantages, axis=(0, 1))
-
-
 def improve(
-    key: Key, learner: Learner, batch: Batch, task: Task, hyper: Hyperparameters
+    key: Key, learner: Learner, batch: Batch, hyper: Hyperparameters
 ) -> tuple[Weights, Any, Metrics]:
     """Return weights and optimiser after all gradient steps, and what they saw."""
-    samples = hyper.steps_per_update
-    flat = jax.tree.map(lambda x: x.reshape(samples, *x.shape[2:]), batch)
+    flat = flatten(batch)
     rate = rate_share(learner.updates, hyper)
 
     def step(carry: tuple[Weights, Any], rows: jax.Array):
@@ -243,11 +181,7 @@ def improve(
         grads, seen = jax.grad(loss, has_aux=True)(weights, part, hyper)
         return apply_gradients(weights, grads, optimiser, rate, hyper), seen
 
-    # one sort of random words: half the time of `jax.random.permutation`
-    words = jax.random.bits(key, (hyper.epochs, samples))
-    orders = jnp.argsort(words, axis=-1)
-    size = samples // hyper.minibatches
-    rows = orders.reshape(hyper.epochs * hyper.minibatches, size)
+    rows = minibatch_rows(key, hyper.steps_per_update, hyper.epochs, hyper.minibatches)
     carry = (learner.weights, learner.optimiser)
     (weights, optimiser), seen = jax.lax.scan(step, carry, rows)
     found = {name: jnp.mean(x[-hyper.minibatches :], 0) for name, x in seen.items()}
@@ -274,24 +208,3 @@ def loss(
     }
     total = -jnp.mean(gain) - hyper.entropy * spread + 0.5 * jnp.sum(error)
     return total, seen
-
-
-def _summarise(
-    rollout: Rollout, multipliers: Multipliers, spread: jax.Array, task: Task
-) -> Metrics:
-    units = jnp.asarray(task.cost_units, jnp.float32)
-    found = {
-        "reward": jnp.mean(rollout.signals[..., 0]),
-        "costs": jnp.mean(rollout.signals[..., 1:], axis=(0, 1)) * units,
-        "multipliers": multipliers.value,
-        "advantage_std": spread[0],
-        "terminations": jnp.mean(rollout.terminated),
-    }
-    return found | {
-        name: jnp.mean(x.astype(jnp.float32)) for name, x in rollout.info.items()
-    }
-
-
-def _is_finite(tree: Any) -> jax.Array:
-    floats = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
-    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(x)) for x in floats]))

@@ -14,24 +14,22 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from coolbound_controllers.algorithm import Learner, Settings
+from coolbound_controllers.algorithms import algorithm_of
 from coolbound_controllers.atomic import write_atomic
 from coolbound_controllers.checkpoint import load_note, load_tree, save_tree
-from coolbound_controllers.hyperparameters import Hyperparameters
 from coolbound_controllers.policy import PolicyWeights
-from coolbound_controllers.ppo import Learner, init_learner, make_update
 from coolbound_controllers.provenance import git_revision, versions
 from coolbound_controllers.task import Task
 from coolbound_envs.tables import InputError
 
 CHECKPOINT: Final = "checkpoint.safetensors"
 METRICS: Final = "metrics.csv"
-ALGORITHM: Final = "ppo-lagrangian"
 
 Row = dict[str, float]
 Progress = Callable[[Row], None]
@@ -52,13 +50,13 @@ class TrainedPolicy:
     """
 
     weights: PolicyWeights
-    hyper: Hyperparameters
+    hyper: Settings
     metrics: Row
 
 
 def train(
     task: Task,
-    hyper: Hyperparameters,
+    hyper: Settings,
     out: Path,
     resume: bool = False,
     progress: Progress | None = None,
@@ -78,7 +76,8 @@ def train(
         TrainingError: A number became infinite or NaN.
     """
     learner, row = _resume(task, hyper, out) if resume else _start(task, hyper, out)
-    update = make_update(task, hyper)
+    algorithm = algorithm_of(hyper)
+    update = algorithm.make_update(task, hyper)
     done = int(learner.updates)
     for number in range(done + 1, hyper.updates + 1):
         started = time.perf_counter()
@@ -92,16 +91,8 @@ def train(
             _save(out / CHECKPOINT, learner, hyper)
         if progress is not None:
             progress(row)
-    return TrainedPolicy(weights=deploy(learner, task), hyper=hyper, metrics=row)
-
-
-def deploy(learner: Learner, task: Task) -> PolicyWeights:
-    """Return what of the learner a decision needs."""
-    return PolicyWeights(
-        network=learner.weights.actor.network,
-        log_std=learner.weights.actor.log_std,
-        bias=jnp.asarray(task.bias, jnp.float32),
-        normaliser=learner.normaliser,
+    return TrainedPolicy(
+        weights=algorithm.deploy(learner, task), hyper=hyper, metrics=row
     )
 
 
@@ -119,18 +110,18 @@ def describe(
     finite = {k: v for k, v in trained.metrics.items() if math.isfinite(v)}
     return {
         "name": name,
-        "algorithm": ALGORITHM,
+        "algorithm": algorithm_of(trained.hyper).name,
         "site_digest": site_digest,
         "command": command,
         "seed": trained.hyper.seed,
         "revision": git_revision(),
         "versions": versions(),
         "metrics": finite,
-        "hyperparameters": dataclasses.asdict(trained.hyper),
+        "hyperparameters": dataclasses.asdict(cast(Any, trained.hyper)),
     }
 
 
-def _start(task: Task, hyper: Hyperparameters, out: Path) -> tuple[Learner, Row]:
+def _start(task: Task, hyper: Settings, out: Path) -> tuple[Learner, Row]:
     if (out / CHECKPOINT).exists():
         raise InputError(
             f"{out}: found the checkpoint of a run, expected a new folder; resume it "
@@ -147,18 +138,18 @@ def _start(task: Task, hyper: Hyperparameters, out: Path) -> tuple[Learner, Row]
     return _first_learner(task, hyper), {}
 
 
-def _first_learner(task: Task, hyper: Hyperparameters) -> Learner:
-    return init_learner(jax.random.key(hyper.seed), task, hyper)
+def _first_learner(task: Task, hyper: Settings) -> Learner:
+    return algorithm_of(hyper).init(jax.random.key(hyper.seed), task, hyper)
 
 
-def _resume(task: Task, hyper: Hyperparameters, out: Path) -> tuple[Learner, Row]:
+def _resume(task: Task, hyper: Settings, out: Path) -> tuple[Learner, Row]:
     path = out / CHECKPOINT
     _refuse_other_settings(path, hyper)
     learner = load_tree(path, jax.eval_shape(lambda: _first_learner(task, hyper)))
     return learner, _cut(out / METRICS, int(learner.updates))
 
 
-def _refuse_other_settings(path: Path, hyper: Hyperparameters) -> None:
+def _refuse_other_settings(path: Path, hyper: Settings) -> None:
     before = json.loads(load_note(path))
     for name, now in _settings(hyper).items():
         if name != "total_steps" and before.get(name) != now:
@@ -168,16 +159,16 @@ def _refuse_other_settings(path: Path, hyper: Hyperparameters) -> None:
             )
 
 
-def _settings(hyper: Hyperparameters) -> dict[str, Any]:
-    return json.loads(json.dumps(dataclasses.asdict(hyper)))
+def _settings(hyper: Settings) -> dict[str, Any]:
+    return json.loads(json.dumps(dataclasses.asdict(cast(Any, hyper))))
 
 
-def _save(path: Path, learner: Learner, hyper: Hyperparameters) -> None:
+def _save(path: Path, learner: Learner, hyper: Settings) -> None:
     save_tree(path, learner, json.dumps(_settings(hyper), sort_keys=True))
 
 
 def _refuse_divergence(
-    out: Path, learner: Learner, hyper: Hyperparameters, number: int, is_finite: bool
+    out: Path, learner: Learner, hyper: Settings, number: int, is_finite: bool
 ) -> None:
     if is_finite:
         return
@@ -195,7 +186,7 @@ def _row(
     found: dict[str, Any],
     seconds: float,
     task: Task,
-    hyper: Hyperparameters,
+    hyper: Settings,
 ) -> Row:
     steps = hyper.steps_per_update
     row: Row = {

@@ -53,7 +53,9 @@ def judge(
         model: Plant and limits; the margins are not used.
         ramp_scale: Length of the step over 300 s. [1]
     """
-    values = _rows(row_values(action, now, bare(model)))
+    # An alarm silences rows, not limits.
+    calm = dataclasses.replace(now, emergency=jnp.zeros_like(now.emergency))
+    values = _rows(row_values(action, calm, bare(model)))
     act = action_from_vector(action)
     last = action_from_vector(observation.applied)
     values |= _actuators(act, last, now, model, ramp_scale)

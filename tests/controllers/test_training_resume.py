@@ -11,13 +11,27 @@ import numpy as np
 import pytest
 from learner_tasks import SMALL, drift_task
 
+from coolbound_controllers.algorithms import ALGORITHMS, algorithm_of
 from coolbound_controllers.checkpoint import load_tree, save_tree
+from coolbound_controllers.cpo_settings import CpoSettings
 from coolbound_controllers.hyperparameters import Hyperparameters, parse_overrides
+from coolbound_controllers.sac_settings import SacSettings
 from coolbound_controllers.task import Step, Task
 from coolbound_controllers.training import CHECKPOINT, METRICS, TrainingError, train
 from coolbound_envs.tables import InputError
 
 TASK = drift_task(limit=0.05)
+SMALL_RUNS = {
+    "cpo": CpoSettings(
+        envs=8, steps=16, total_steps=8 * 16 * 6, critic_minibatches=4,
+        actor_hidden=(16,), critic_hidden=(16,), checkpoint_every=3,
+    ),
+    "sac-lagrangian": SacSettings(
+        envs=8, steps=4, first_steps=16, total_steps=8 * 4 * 6, gradient_steps=4,
+        batch=32, capacity=512, actor_hidden=(16,), critic_hidden=(16,),
+        actor_after=1, price_after=1, checkpoint_every=3,
+    ),
+}  # fmt: skip
 
 
 class Stop(KeyboardInterrupt):
@@ -166,3 +180,29 @@ def test_overrides_are_parsed_to_their_type() -> None:
 def test_a_wrong_override_is_refused_in_one_sentence(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         parse_overrides([text])
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_every_algorithm_is_found_by_its_settings(name: str) -> None:
+    found = ALGORITHMS[name]
+    assert algorithm_of(found.settings()) is found
+    assert found.name == name
+
+
+def test_settings_of_nobody_are_refused() -> None:
+    with pytest.raises(TypeError, match="Hyperparameters, CpoSettings"):
+        algorithm_of(object())
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["cpo", "sac-lagrangian"])
+def test_a_resumed_run_of_any_algorithm_equals_an_unbroken_one(
+    name: str, tmp_path: Path
+) -> None:
+    small = SMALL_RUNS[name]
+    whole = train(TASK, small, tmp_path / "whole")
+    with pytest.raises(Stop):
+        train(TASK, small, tmp_path / "broken", progress=interrupt_after(3))
+    resumed = train(TASK, small, tmp_path / "broken", resume=True)
+    jax.tree.map(np.testing.assert_array_equal, resumed.weights, whole.weights)
+    assert rows_of(tmp_path / "broken") == rows_of(tmp_path / "whole")

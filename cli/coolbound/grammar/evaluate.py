@@ -1,6 +1,7 @@
 """What `coolbound evaluate` accepts."""
 
 import argparse
+from collections.abc import Callable
 
 from coolbound.choices import EVALUATED, UNSEEN_WEATHER
 from coolbound.grammar.common import add_out, add_seed, whole
@@ -15,15 +16,64 @@ def fill(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=EVALUATED,
         metavar="NAME",
-        help="legacy, g36, start, reference, or folders of policies",
+        help="names of controllers, folders of policies, or seeds of one algorithm "
+        "as LABEL=FOLDER,FOLDER,...",
     )
-    parser.add_argument(
-        "--weather", nargs="+", default=UNSEEN_WEATHER, help="years to run over"
-    )
-    parser.add_argument("--load", default="google2019", help="IT load")
+    _add_places(parser)
     parser.add_argument("--days", type=whole(1, 366), default=365, help="length")
+    parser.add_argument(
+        "--start", type=whole(0, 365), default=0, help="days after 1 January"
+    )
     parser.add_argument(
         "--filter-off",
         action="store_true",
         help="also run every policy without the safety layer",
     )
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    """Add what every controller meets alike: each with each is one place."""
+    parser.add_argument(
+        "--weather", nargs="+", default=UNSEEN_WEATHER, help="years to run over"
+    )
+    parser.add_argument("--load", nargs="+", default=["google2019"], help="IT loads")
+    parser.add_argument(
+        "--faults",
+        nargs="+",
+        default=["none"],
+        metavar="FILE",
+        help="TOML files of what breaks (docs/faults.md), or none",
+    )
+    parser.add_argument(
+        "--random-faults",
+        type=number(0.0, 10.0),
+        default=0.0,
+        metavar="A_DAY",
+        help="random faults a day besides, in the mix of the reference tasks",
+    )
+    parser.add_argument(
+        "--vary",
+        type=number(0.0, 0.3),
+        default=0.0,
+        metavar="SHARE",
+        help="true plants differ from the site file by up to this: 0.1 as in the "
+        "reference tasks",
+    )
+
+
+def number(lower: float, upper: float) -> Callable[[str], float]:
+    """Return a reader of numbers within a range."""
+
+    def read(text: str) -> float:
+        try:
+            found = float(text)
+        except ValueError:
+            found = lower - 1.0
+        # NaN is in no range.
+        if not lower <= found <= upper:
+            raise argparse.ArgumentTypeError(
+                f"found {text!r}, expected a number from {lower:g} to {upper:g}"
+            )
+        return found
+
+    return read

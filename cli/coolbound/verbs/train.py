@@ -14,10 +14,11 @@ from coolbound.choices import TRAINING_LOADS, TRAINING_WEATHER
 from coolbound.compose import chosen_site, limits_off, plant_task, shielded_task
 from coolbound.console import Answer
 from coolbound.training_view import training_view
+from coolbound_controllers.algorithms import ALGORITHMS
 from coolbound_controllers.atomic import write_atomic
 from coolbound_controllers.cooling_task import learning_task
-from coolbound_controllers.hyperparameters import parse_overrides
 from coolbound_controllers.policy import save_policy
+from coolbound_controllers.settings import override
 from coolbound_controllers.task import Task
 from coolbound_controllers.training import (
     CHECKPOINT,
@@ -47,7 +48,7 @@ def run(options: Namespace) -> Answer:
         InputError: A name, a setting or the folder cannot be used.
         TrainingError: A number became infinite or NaN.
     """
-    hyper = parse_overrides(options.set)
+    hyper = override(options.set, ALGORITHMS[options.algorithm].settings())
     site = chosen_site(options.site)
     task = shielded_learning_task(site, options.weather, options.load)
     facts = _facts(options, site)

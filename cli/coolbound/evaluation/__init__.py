@@ -1,0 +1,1 @@
+"""`coolbound evaluate`: who takes part, what is compared, and the page of it."""

@@ -1,0 +1,1 @@
+"""From unknown exports to a canonical log: inspect, map, import, report."""

@@ -1,0 +1,1 @@
+"""The append-only decision ledger: chained, signed, sealed by day, verifiable."""
