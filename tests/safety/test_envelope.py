@@ -25,6 +25,7 @@ from coolbound_safety.envelope import SOFT, action_bounds, relinearised
 from coolbound_safety.estimate import Estimate
 from coolbound_safety.guard import first_memory, prepare
 from coolbound_safety.headings import (
+    answering,
     backup_action,
     emergency_heading,
     neutral_heading,
@@ -335,7 +336,22 @@ def test_an_emergency_heads_for_all_cooling_there_is() -> None:
     assert found[4] == pytest.approx(
         5.5 + float(model().margins.dew_point + model().limits.dew_point_margin)
     )
-    np.testing.assert_allclose(found[[2, 3, 5, 6, 7, 8]], [1, 1, 120, 1, 1, 3])
+    np.testing.assert_allclose(found[[2, 3, 5, 6, 7]], [1, 1, 120, 1, 1])
+    assert found[8] == HELD[8], "no machine is started where water is not short"
+
+
+def test_an_emergency_starts_a_machine_for_want_of_water() -> None:
+    held = jnp.asarray(HELD, jnp.float32)
+    for now in (situation(chw_excess=1.0), situation(running=1.0)):
+        assert heading["emergency"](held, now, model())[8] == 3.0
+
+
+def test_a_stuck_valve_gets_a_set_point_below_its_air() -> None:
+    now = situation(stuck_open=(1.0, 0.0), supply_air=(21.0, 21.0))
+    asked = jnp.asarray(HELD, jnp.float32).at[:2].set(23.0)
+    found = np.asarray(answering(asked, now))
+    np.testing.assert_allclose(found[:2], [20.5, 23.0])
+    np.testing.assert_array_equal(found[2:], np.asarray(asked)[2:])
 
 
 def test_rows_taken_again_keep_all_but_rows_and_their_sides() -> None:

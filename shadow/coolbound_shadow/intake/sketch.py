@@ -92,7 +92,7 @@ def _text_sample(path: Path, sheet: str) -> Sample:
     rows = (*guess.data[:50], *guess.header)
     width = max((len(row) for row in rows), default=0)
     padded = [(*row, *[""] * (width - len(row))) for row in guess.data]
-    cells = tuple(zip(*padded, strict=True)) if padded else ()
+    cells = tuple(zip(*padded, strict=True)) if padded else ((),) * width
     names = _names(guess.header, form, len(cells) or width)
     above = [" ".join(row) for row in guess.rows[: form.skip_rows + form.header_rows]]
     return Sample(
