@@ -128,7 +128,7 @@ def impossible(fed: Fed, intake: IntakeMap) -> list[Finding]:
         if len(wrong):
             share = 100.0 * len(wrong) / max(int(np.sum(np.isfinite(excess))), 1)
             text = (
-                f"{words} in {len(wrong):,} cells ({share:.2g} %), by up to "
+                f"{words} in {len(wrong):,} cells ({share:.3g} %), by up to "
                 f"{np.nanmax(excess):.3g} K"
             )
             start, end = int(time[wrong[0]]), int(time[wrong[-1]])

@@ -121,7 +121,7 @@ def zero_while_off(series: Series, point: MapPoint) -> Finding | None:
     part = series.take(np.flatnonzero(is_zero))
     episodes = int(np.sum(np.diff(is_zero.astype(np.int8), prepend=0) == 1))
     text = (
-        f"reads exactly 0 in {len(part.raw)} readings ({episodes} episodes) and "
+        f"reads exactly 0 in {len(part.raw)} readings ({episodes} times) and "
         f"{np.min(others):g} or more in all others, as if written while off"
     )
     return _finding("zero_while_off", "warning", point, text, part)

@@ -221,7 +221,7 @@ def reason_findings(
                     name,
                     "warning" if is_bad else "note",
                     each.point.id,
-                    f"{count:,} readings ({share:.2g} %): "
+                    f"{count:,} readings ({share:.3g} %): "
                     f"{_lower(meaning[name].meaning)}{more}",
                     count,
                     run.start_ms if run else 0,
