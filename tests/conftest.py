@@ -1,5 +1,6 @@
 """Strict JAX on the CPU, and no test writes outside its own folders."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,3 +24,20 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         del os.environ["COOLBOUND_CACHE_DIR"]
     else:
         os.environ["COOLBOUND_CACHE_DIR"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_programs(cache_folder: Path) -> None:
+    """Keep compiled programs on disk, so that modules share what they compile."""
+    jax.config.update("jax_compilation_cache_dir", str(cache_folder / "tests"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def released_programs() -> Iterator[None]:
+    """Unload a module's programs: a process may map only so many (65,530 on Linux)."""
+    yield
+    jax.clear_caches()
+    gc.unfreeze()
+    gc.collect()

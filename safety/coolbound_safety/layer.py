@@ -33,7 +33,7 @@ from coolbound_safety.ladder import Evaluation, Progress, evaluate
 from coolbound_safety.layer_border import bare, checked, nothing, plausible, shaped
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.rows import ROW_NAMES
-from coolbound_safety.start_up import warm_up
+from coolbound_safety.start_up import settle_memory, warm_up
 from coolbound_safety.takeover import Mode, Takeover, Worth, advance, move_towards
 from coolbound_safety.types import FilterResult, FilterStatus
 from coolbound_safety.verify import Verifier
@@ -140,7 +140,7 @@ class SafetyLayer:
         return self._takeover.mode
 
     def warm_up(self) -> None:
-        """Compile everything and check both solvers on known answers.
+        """Compile everything, check both solvers on known answers, settle memory.
 
         Raises:
             SolverFailureError: A known answer was missed.
@@ -153,6 +153,7 @@ class SafetyLayer:
         self._tools.verifier.warm_up()
         self._watchdog.limit_s = limit_s
         self._reset()
+        settle_memory()
 
     def decide(self, observation: Observation | None, proposed: np.ndarray) -> Decision:
         """Return the decision on one proposal.

@@ -33,7 +33,7 @@ from coolbound_envs.spec import channel_array
 from coolbound_envs.types import action_to_vector
 
 N, M, D, LAGS, HORIZON = 3, 2, 1, 2, 5
-ROUNDS = 400
+ROUNDS = 4000
 """ADMM steps where the exact optimum is asked for. [1]"""
 
 SIZE = len(INPUTS)
@@ -68,7 +68,7 @@ def random_case(seed: int) -> Case:
         effort=draw.uniform(0.05, 1.0, M),
         change=draw.uniform(0.05, 1.0, M),
     )
-    in_force = draw.uniform(0.1, 0.9, M)
+    in_force = draw.uniform(0.2, 0.9, M)
     past = Past(
         outputs=single(draw.normal(0.0, 1.0, (LAGS, N))),
         inputs=single(np.tile(in_force, (LAGS, 1))),
@@ -204,11 +204,12 @@ def test_ends_that_ramps_cannot_reach_give_way() -> None:
 def test_shares_and_units_make_the_same_model() -> None:
     case = random_case(1)
     lower, span = np.asarray([10.0, -3.0]), np.asarray([4.0, 7.0])
-    units = case.past.inputs * single(span) + single(lower)
     shares = in_shares(case.model, lower, span)
-    past = dataclasses.replace(case.past, inputs=units)
+    before = case.past.inputs * single(span)[None] + single(lower)[None]
+    past = dataclasses.replace(case.past, inputs=before)
     plan = single(np.random.default_rng(1).uniform(0.0, 1.0, (4, M)))
-    in_units = run_ahead(case.model, past, plan * single(span) + single(lower))
+    units = plan * single(span)[None] + single(lower)[None]
+    in_units = run_ahead(case.model, past, units)
     np.testing.assert_allclose(
         run_ahead(shares, case.past, plan), in_units, rtol=1e-4, atol=1e-3
     )

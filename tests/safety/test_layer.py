@@ -1,6 +1,7 @@
 """Every decision ends in an action that may be applied, whatever breaks."""
 
 import dataclasses
+import gc
 import threading
 import types
 from collections.abc import Callable, Iterator
@@ -370,6 +371,12 @@ def compiled() -> SafetyLayer:
     layer = SafetyLayer(model(), Rule(), limit_s=600.0)
     layer.warm_up()
     return layer
+
+
+def test_no_collection_within_a_decision_walks_what_start_up_left(
+    compiled: SafetyLayer,
+) -> None:
+    assert gc.get_freeze_count() > 2 * len(gc.get_objects())
 
 
 @pytest.fixture
