@@ -416,12 +416,11 @@ def test_a_target_that_is_a_file_is_refused_before_anything_is_measured(
 
 SHORT = """
 import dataclasses, sys
-from pathlib import Path
-from coolbound import main
-from coolbound.evidence import plans
 from coolbound.startup import prepare_environment
 
 prepare_environment()
+from coolbound import main
+from coolbound.evidence import plans
 from coolbound.verbs import evidence
 
 evidence.QUICK = dataclasses.replace(
