@@ -4,6 +4,7 @@ import pytest
 
 from coolbound_envs.spec import CHANNEL_NAMES, POINT_NAMES
 from coolbound_envs.tables import InputError, convert
+from coolbound_shadow.intake.ingestion_page import _number
 from coolbound_shadow.intake.map_types import NULL_TOKENS
 from coolbound_shadow.intake.roles import feed_of, placed, role_of
 from coolbound_shadow.intake.units import (
@@ -221,3 +222,8 @@ def test_a_word_is_found_inside_a_compound_only_if_it_is_long() -> None:
     assert "supply" in concepts("Kaltwasservorlauf")
     assert not concepts("Item 4")
     assert "" in NULL_TOKENS
+
+
+@pytest.mark.parametrize("value", [3.553e-14, -3.553e-14, 0.0, -0.0])
+def test_what_a_conversion_rounds_off_is_not_shown_as_a_reading(value: float) -> None:
+    assert _number(value) == "0"

@@ -168,7 +168,8 @@ def _rejected(files: Sequence[FileTotals]) -> list[dict[str, str]]:
 def _number(value: float) -> str:
     if not np.isfinite(value):
         return "\u2013"
-    return f"{value:,.4g}".replace("-", "\u2212")
+    # 32 degF is 4e-14 degC in floating point; nobody measures that.
+    return f"{round(value, 9) + 0.0:,.4g}".replace("-", "\u2212")
 
 
 def _point_row(totals: PointTotals, local: _Local) -> dict[str, Any]:
