@@ -8,10 +8,13 @@ from typing import Any, Final
 import jax
 import numpy as np
 
+from coolbound_safety.backcheck import back_check
 from coolbound_safety.candidates import Candidate, check, safe_candidate
 from coolbound_safety.conclusion import conclude
+from coolbound_safety.envelope import tangent
 from coolbound_safety.filter import SafetyFilter
-from coolbound_safety.guard import Options
+from coolbound_safety.guard import Options, prepare
+from coolbound_safety.margins import SafetyModel
 from coolbound_safety.types import (
     Envelope,
     FilterResult,
@@ -43,6 +46,25 @@ class Tools:
     tangent: Callable[..., Any]
     safety_filter: SafetyFilter
     verifier: Verifier
+
+
+def make_tools(model: SafetyModel, safety_filter: SafetyFilter | None = None) -> Tools:
+    """Return what decisions are made with, for one plant, to be compiled once."""
+    return Tools(
+        prepare=jax.jit(
+            lambda memory, seen, asked: prepare(memory, seen, asked, model)
+        ),
+        back_check=jax.jit(
+            lambda unit, backup, slack, now, machines: back_check(
+                unit, backup, slack, now, model, machines
+            )
+        ),
+        tangent=jax.jit(
+            lambda unit, now, machines: tangent(unit, now, model, machines)
+        ),
+        safety_filter=safety_filter or SafetyFilter(),
+        verifier=Verifier(model.plant, model.limits),
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,19 +24,15 @@ from coolbound_envs.spec import (
     ACTION_SIZE,
 )
 from coolbound_envs.types import Controller, Observation, action_to_vector
-from coolbound_safety.agreement import Tools
-from coolbound_safety.backcheck import back_check
-from coolbound_safety.envelope import tangent
-from coolbound_safety.filter import SafetyFilter
-from coolbound_safety.guard import NEUTRAL_AGE, Memory, first_memory, prepare
-from coolbound_safety.ladder import Evaluation, Progress, evaluate
+from coolbound_safety.agreement import Tools, make_tools
+from coolbound_safety.guard import NEUTRAL_AGE, Memory, first_memory
+from coolbound_safety.ladder import Evaluation, Progress, evaluate, fetched
 from coolbound_safety.layer_border import bare, checked, nothing, plausible, shaped
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.rows import ROW_NAMES
 from coolbound_safety.start_up import settle_memory, warm_up
 from coolbound_safety.takeover import Mode, Takeover, Worth, advance, move_towards
 from coolbound_safety.types import FilterResult, FilterStatus
-from coolbound_safety.verify import Verifier
 from coolbound_safety.verify_record import Record, empty_record
 from coolbound_safety.verify_rule import Verification
 from coolbound_safety.watchdog import LIMIT_S, Outcome, Watchdog
@@ -79,25 +75,6 @@ class Decision:
     def action(self) -> np.ndarray:
         """The action to apply, shape (10,) [each channel's unit]."""
         return self.result.action
-
-
-def make_tools(model: SafetyModel, safety_filter: SafetyFilter | None = None) -> Tools:
-    """Return what decisions are made with, for one plant, to be compiled once."""
-    return Tools(
-        prepare=jax.jit(
-            lambda memory, seen, asked: prepare(memory, seen, asked, model)
-        ),
-        back_check=jax.jit(
-            lambda unit, backup, slack, now, machines: back_check(
-                unit, backup, slack, now, model, machines
-            )
-        ),
-        tangent=jax.jit(
-            lambda unit, now, machines: tangent(unit, now, model, machines)
-        ),
-        safety_filter=safety_filter or SafetyFilter(),
-        verifier=Verifier(model.plant, model.limits),
-    )
 
 
 @final
@@ -150,10 +127,20 @@ class SafetyLayer:
         observation = plausible()
         for _ in range(2):
             self.decide(observation, np.asarray(observation.applied))
+        self._compile_tangent(observation)
         self._tools.verifier.warm_up()
         self._watchdog.limit_s = limit_s
         self._reset()
         settle_memory()
+
+    def _compile_tangent(self, observation: Observation) -> None:
+        """Take rows at an answer, which only a decision gone wrong asks for."""
+        asked = np.asarray(observation.applied, np.float32)
+        options, _ = self._tools.prepare(self._memory, checked(observation), asked)
+        found = fetched(options)
+        unit = np.asarray(found.asked, np.float32)
+        machines = np.float32(found.staging.machines[0])
+        jax.block_until_ready(self._tools.tangent(unit, found.estimate, machines))
 
     def decide(self, observation: Observation | None, proposed: np.ndarray) -> Decision:
         """Return the decision on one proposal.

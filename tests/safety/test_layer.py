@@ -373,6 +373,13 @@ def compiled() -> SafetyLayer:
     return layer
 
 
+@pytest.mark.parametrize("name", ["prepare", "back_check", "tangent"])
+def test_start_up_compiles_what_only_a_rare_decision_asks_for(
+    compiled: SafetyLayer, name: str
+) -> None:
+    assert getattr(compiled._tools, name)._cache_size() == 1
+
+
 def test_no_collection_within_a_decision_walks_what_start_up_left(
     compiled: SafetyLayer,
 ) -> None:
