@@ -22,7 +22,8 @@ from coolbound_safety.coordinates import (
 )
 from coolbound_safety.envelope import build_envelopes, relinearised
 from coolbound_safety.estimate import Estimate
-from coolbound_safety.estimator import EstimatorState, first_state, observe
+from coolbound_safety.estimator import observe
+from coolbound_safety.estimator_state import EstimatorState, first_state
 from coolbound_safety.headings import (
     answering,
     emergency_heading,

@@ -16,7 +16,8 @@ import numpy as np
 
 from coolbound_envs.types import Observation, Quality, Scalar
 from coolbound_safety.estimate import Estimate
-from coolbound_safety.estimator import INTERVAL, first_state, observe
+from coolbound_safety.estimator import INTERVAL, observe
+from coolbound_safety.estimator_state import first_state
 from coolbound_safety.guard import Memory, first_memory
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.timers import Timers, watch

@@ -13,7 +13,8 @@ from coolbound_envs.site import load_site
 from coolbound_envs.spec import POINT_INDEX, channel_array, point_array
 from coolbound_envs.types import Observation, Quality
 from coolbound_safety import margins
-from coolbound_safety.estimator import first_state, observe
+from coolbound_safety.estimator import observe
+from coolbound_safety.estimator_state import first_state
 from coolbound_safety.judge import judge
 from coolbound_safety.limits_notes import NOTES, ROW_WORDS
 from coolbound_safety.limits_page import CHANNELS_OF, page

@@ -16,7 +16,8 @@ from coolbound_envs.limit_table import LIMIT_NAMES
 from coolbound_envs.spec import POINT_INDEX
 from coolbound_envs.types import Observation, Quality
 from coolbound_safety.estimate import Estimate
-from coolbound_safety.estimator import first_state, observe
+from coolbound_safety.estimator import observe
+from coolbound_safety.estimator_state import first_state
 from coolbound_safety.judge import judge
 from coolbound_safety.readings import AGE_MAX, first_known, middle, oldest_of, usable
 

@@ -24,7 +24,8 @@ from coolbound_envs.spec import (
 )
 from coolbound_envs.types import Observation, Quality, action_from_vector
 from coolbound_safety.estimate import Estimate
-from coolbound_safety.estimator import EstimatorState, first_state, observe
+from coolbound_safety.estimator import observe
+from coolbound_safety.estimator_state import EstimatorState, first_state
 
 STEPS, BEGINS = 40, 16
 """Length of the ride, and when an instrument fails. [intervals]"""

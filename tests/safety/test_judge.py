@@ -21,7 +21,8 @@ from seen_plants import SPAN, applied_now, many, model, one, seen
 
 from coolbound_envs.limit_table import LIMIT_NAMES, LIMITS
 from coolbound_envs.types import Observation, action_from_vector
-from coolbound_safety.estimator import first_state, observe
+from coolbound_safety.estimator import observe
+from coolbound_safety.estimator_state import first_state
 from coolbound_safety.judge import JUDGED_UNITS, judge
 from coolbound_safety.margins import Margins
 

@@ -15,7 +15,8 @@ from coolbound_envs.constants import AIR_HEAT
 from coolbound_envs.spec import HALLS, POINT_INDEX, POINTS, point_array
 from coolbound_envs.types import Observation, action_from_vector
 from coolbound_safety.estimate import Estimate
-from coolbound_safety.estimator import EstimatorState, first_state, observe
+from coolbound_safety.estimator import observe
+from coolbound_safety.estimator_state import EstimatorState, first_state
 from coolbound_safety.learned import (
     AIR_RANGE,
     AIR_SOUND,

@@ -8,7 +8,8 @@ from seen_plants import LOWER, SPAN, model, seen
 
 from coolbound_envs.limit_table import HARD, LIMIT_NAMES, LIMITS
 from coolbound_safety.estimate import Estimate
-from coolbound_safety.estimator import first_state, observe
+from coolbound_safety.estimator import observe
+from coolbound_safety.estimator_state import first_state
 from coolbound_safety.rows import ROW_NAMES, row_values
 
 BY_NAME = {limit.name: limit for limit in LIMITS}
