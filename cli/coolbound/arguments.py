@@ -8,11 +8,14 @@ from typing import NoReturn
 from coolbound.grammar import (
     audit,
     bench,
+    calibrate,
     chiller,
     evaluate,
     evidence,
     ledger,
     log,
+    report,
+    review,
     shadow,
     simulate,
     tasks,
@@ -25,6 +28,7 @@ VERBS = {
     "simulate": "write the log that an operator would have left",
     "train": "train a policy behind the safety layer",
     "evaluate": "compare controllers over the same weather, load and noise",
+    "calibrate": "fit a site's plant model to its log, and say what it is good for",
     "shadow": "run a policy beside an operator's log and report",
     "tasks": "score controllers on the reference tasks, from easy to hard",
     "audit": "put the simulated plant through its own quality gate",
@@ -34,6 +38,8 @@ VERBS = {
     "chiller": "list chiller records, or refit one into a site's form",
     "log": "look at a site's own exports, or import them by a point map",
     "ledger": "verify, sign, seal or export the record of all decisions",
+    "report": "write the override report that plant staff read, from a ledger",
+    "review": "serve the page on which staff look at events and sign shifts off",
 }
 """The verbs, each with what it does."""
 
@@ -69,6 +75,7 @@ def build_parser() -> argparse.ArgumentParser:
         simulate.fill,
         train.fill,
         evaluate.fill,
+        calibrate.fill,
         shadow.fill,
         tasks.fill,
         audit.fill,
@@ -78,6 +85,8 @@ def build_parser() -> argparse.ArgumentParser:
         chiller.fill,
         log.fill,
         ledger.fill,
+        report.fill,
+        review.fill,
     )
     for (name, what), fill in zip(VERBS.items(), fillers, strict=True):
         verb = verbs.add_parser(

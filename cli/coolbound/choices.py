@@ -1,13 +1,19 @@
 """Names that the command line offers and its defaults."""
 
 OPERATORS = ("legacy", "g36")
-"""Rule-based operators: they run without the safety layer."""
+"""Rule-based operators as they are found at sites."""
+
+BARE = (*OPERATORS, "g36_25", "g36_tuned", "pid", "mpc", "mpc-arx")
+"""Controllers without learning: they run without the safety layer."""
 
 START_RULE = "start"
 """The rule that learned policies start from."""
 
-RULES = (*OPERATORS, START_RULE)
+RULES = (*BARE, START_RULE)
 """Controllers that need no training."""
+
+OPTIMUM = "optimum"
+"""The least power at rest: `evaluate` sets it beside controllers, it is none."""
 
 REFERENCE_POLICY = "reference"
 """The policy that ships inside the package."""

@@ -1,18 +1,24 @@
 """From the names on the command line to the objects of the layers."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Final
 
 import jax.numpy as jnp
 
-from coolbound.choices import REFERENCE_POLICY, RULES, START_RULE
+from coolbound.choices import OPTIMUM, REFERENCE_POLICY, RULES, START_RULE
 from coolbound.console import complain
 from coolbound.grammar.common import nearest
+from coolbound_controllers.arx_data import shipped_models
 from coolbound_controllers.g36 import G36
+from coolbound_controllers.g36_tuned import g36_tuned
 from coolbound_controllers.legacy import Legacy
-from coolbound_controllers.operator_settings import parse_operator
+from coolbound_controllers.mpc import plant_mpc
+from coolbound_controllers.mpc_arx import arx_mpc
+from coolbound_controllers.operator_settings import OperatorSettings, parse_operator
+from coolbound_controllers.pid import Pid
 from coolbound_controllers.policy import MANIFEST, LearnedPolicy, load_policy
 from coolbound_controllers.start_rule import StartRule
 from coolbound_envs.episode import TaskParams
@@ -23,6 +29,7 @@ from coolbound_envs.load import load_trace
 from coolbound_envs.scenario import make_scenario
 from coolbound_envs.sensors import SensorParams
 from coolbound_envs.site import Site, load_site
+from coolbound_envs.spec import CHANNELS
 from coolbound_envs.tables import InputError
 from coolbound_envs.types import Controller
 from coolbound_envs.weather import load_weather
@@ -99,6 +106,32 @@ def shielded_task(site: Site, task: TaskParams) -> ShieldedParams:
     return ShieldedParams(task=task, safety=safety_model(site, task.limits))
 
 
+def _warm_g36(site: Site, settings: OperatorSettings) -> Controller:
+    warmest = CHANNELS[0].upper
+    return G36(dataclasses.replace(settings, supply_air_reset=warmest))
+
+
+def _mpc(site: Site, settings: OperatorSettings) -> Controller:
+    limits = parse_limits(site.root, site.feeder_power)
+    return plant_mpc(g36_tuned(settings), site.plant, limits)
+
+
+def _arx_mpc(site: Site, settings: OperatorSettings) -> Controller:
+    return arx_mpc(g36_tuned(settings), shipped_models())
+
+
+_BARE: Final[Mapping[str, Callable[[Site, OperatorSettings], Controller]]] = {
+    "legacy": lambda site, settings: Legacy(settings),
+    "g36": lambda site, settings: G36(settings),
+    "g36_25": _warm_g36,
+    "g36_tuned": lambda site, settings: g36_tuned(settings),
+    "pid": lambda site, settings: Pid(settings),
+    "mpc": _mpc,
+    "mpc-arx": _arx_mpc,
+}
+"""How each of `choices.BARE` is made for a site."""
+
+
 def named_controller(name: str, site: Site) -> Named:
     """Return the controller of a name, or the policy of a folder.
 
@@ -107,10 +140,13 @@ def named_controller(name: str, site: Site) -> Named:
     """
     if name == START_RULE:
         return Named(name, StartRule(feature_map(site)), True)
-    if name == "legacy":
-        return Named(name, Legacy(parse_operator(site)), False)
-    if name == "g36":
-        return Named(name, G36(parse_operator(site)), False)
+    if name in _BARE:
+        return Named(name, _BARE[name](site, parse_operator(site)), False)
+    if name == OPTIMUM:
+        raise InputError(
+            f"controller {name!r}: found the bound at rest, expected a controller; "
+            "it decides nothing, `evaluate` sets it beside those that do"
+        )
     return Named(name, named_policy(name, site), True)
 
 

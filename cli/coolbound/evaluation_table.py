@@ -39,7 +39,7 @@ def evaluation_table(data: Mapping[str, Any]) -> str:
         f"after the safety layer; cooling is chillers, towers, pumps, CRAH fans and "
         f"what servers draw beyond inlets of 21 degC; in brackets the 95 % interval "
         f"of the difference to {data['baseline']}, from paired days.",
-        f"All of {', '.join(data.get('places', data['weather']))}:",
+        f"All of {', '.join(data['cities'] or data['weather'])}:",
         _table(data, data["baseline"]),
     ]
     if data["limits_off"]:
@@ -47,6 +47,8 @@ def evaluation_table(data: Mapping[str, Any]) -> str:
         parts.insert(1, f"Switched off in the site file, not counted: {off}.")
     for label, group in data.get("seeds", {}).items():
         parts += [f"{label}, {len(group['members'])} seeds:", _seeds(group)]
+    if data.get("bound"):
+        parts.append(_headroom(data))
     cities = data["cities"] if len(data["cities"]) > 1 else {}
     for name, city in cities.items():
         parts += [f"{name}:", _table(city, data["baseline"])]
@@ -93,6 +95,19 @@ def _difference(paired: Mapping[str, Any] | None) -> str:
     if paired["refused"]:
         return f"{paired['point']:+.2f}, no interval"
     return f"{paired['percent']:+.2f} [{paired['low']:+.2f}, {paired['high']:+.2f}]"
+
+
+def _headroom(data: Mapping[str, Any]) -> str:
+    """Return everyone's share of the way to the optimum at rest, in one sentence."""
+    bound = data["bound"]
+    shares = ", ".join(
+        f"{name} {100.0 * share:.0f} %" for name, share in bound["share"].items()
+    )
+    return (
+        f"The optimum at rest uses {bound['percent']:.1f} % less cooling energy than "
+        f"{data['baseline']} ({bound['hours']} hours of each place). Of that way: "
+        f"{shares}."
+    )
 
 
 def _seeds(group: Mapping[str, Any]) -> str:

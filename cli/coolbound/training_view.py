@@ -49,6 +49,7 @@ def training_view(
 def _panel(row: Row, limits: Mapping[str, float], left: float | None) -> Group:
     figures = Table.grid(padding=(0, 2))
     power = row["power"] * REWARD_POWER / 1e3
+    figures.add_row("reward of a step", f"{row['reward']:.3f}")
     figures.add_row("power above IT work", f"{power:,.1f} kW")
     figures.add_row("interventions", f"{100.0 * row['intervention']:.1f} % of steps")
     figures.add_row("speed", f"{row['steps_per_second']:,.0f} steps/s")

@@ -28,8 +28,18 @@ class Settings(Protocol):
         ...
 
     @property
+    def envs(self) -> int:
+        """Lanes stepped side by side [1]."""
+        ...
+
+    @property
     def steps_per_update(self) -> int:
         """Environment steps of one update, all lanes together [1]."""
+        ...
+
+    @property
+    def rows_kept(self) -> int:
+        """Environment steps kept from one update to the next [1]."""
         ...
 
     @property

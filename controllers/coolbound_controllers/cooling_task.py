@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 
-from coolbound_controllers.task import Step, Task
+from coolbound_controllers.task import EXECUTED, Step, Task
 from coolbound_envs.features import FEATURE_SIZE, FeatureMap
 from coolbound_envs.limit_table import GROUPS
 from coolbound_envs.spec import ACTION_SIZE
@@ -17,6 +17,7 @@ from coolbound_envs.types import (
     Scalar,
     action_from_vector,
     from_unit,
+    to_unit,
 )
 
 COST_LIMIT = 0.02
@@ -96,6 +97,7 @@ class _Lanes:
                 "intervention": info.get("intervention", jnp.zeros_like(reward)),
                 "correction": correction,
                 "power": -reward,
+                EXECUTED: to_unit(info.get("certified", physical)),
             },
         )
 

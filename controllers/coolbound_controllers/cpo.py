@@ -40,7 +40,7 @@ from coolbound_controllers.on_policy import (
     mean_costs,
     summarise,
 )
-from coolbound_controllers.optimiser import Weights
+from coolbound_controllers.optimiser import Weights, rate_share
 from coolbound_controllers.rollout import Rollout, World, collect
 from coolbound_controllers.task import Task
 from coolbound_controllers.value_scale import ValueScale
@@ -149,12 +149,6 @@ def samples_of(rollout: Rollout, seen: Assessment) -> Samples:
             costs=costs,
         )
     )
-
-
-def rate_share(updates: jax.Array, settings: CpoSettings) -> jax.Array:
-    """Return the share of the first learning rate left after `updates` [1]."""
-    done = updates.astype(jnp.float32) / settings.updates
-    return 1.0 - (1.0 - settings.final_rate) * jnp.minimum(done, 1.0)
 
 
 def _describe(step: PolicyStep) -> Metrics:

@@ -73,6 +73,11 @@ class CpoSettings:
         return self.envs * self.steps
 
     @property
+    def rows_kept(self) -> int:
+        """Environment steps kept from one update to the next [1]."""
+        return 0
+
+    @property
     def updates(self) -> int:
         """Updates of the whole run, at least one [1]."""
         return max(1, self.total_steps // self.steps_per_update)

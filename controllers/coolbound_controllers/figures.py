@@ -1,4 +1,4 @@
-"""One page of a training run: power, costs, prices, interventions over steps."""
+"""The picture of a training run: reward, power, costs, prices and more over steps."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -17,6 +17,10 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito: told apart by every eye, and in print."""
 
 
+_NO_WORDS = ("Creator", "Date", "Format", "Type")
+"""What matplotlib would write of itself and of the day."""
+
+
 def training_page(
     rows: Sequence[Mapping[str, float]], limits: Mapping[str, float]
 ) -> bytes:
@@ -26,9 +30,11 @@ def training_page(
         rows: Lines of `metrics.csv`, oldest first.
         limits: Largest mean cost per control step, by constraint. [1]
     """
-    figure = Figure(figsize=(9.0, 6.5), layout="constrained")
-    power, costs, prices, interventions = figure.subplots(2, 2).flat
+    figure = Figure(figsize=(9.0, 9.0), layout="constrained")
+    reward, power, costs, prices, interventions, speed = figure.subplots(3, 2).flat
     steps = [row["steps"] for row in rows]
+    reward.plot(steps, [row["reward"] for row in rows], color=COLOURS[0])
+    _label(reward, "Reward of a step, while exploring [1]")
     kilowatt = [row["power"] * REWARD_POWER / 1e3 for row in rows]
     power.plot(steps, kilowatt, color=COLOURS[0])
     _label(power, "Facility power above the IT work [kW]")
@@ -46,6 +52,10 @@ def training_page(
     interventions.plot(steps, rate, color=COLOURS[0])
     interventions.set_ylim(0.0, 100.0)
     _label(interventions, "Steps with an intervention, while exploring [%]")
+    rates = [row["steps_per_second"] for row in rows]
+    speed.plot(steps, rates, color=COLOURS[0])
+    speed.set_ylim(bottom=0.0)
+    _label(speed, "Environment steps per second [1/s]")
     return _svg(figure)
 
 
@@ -60,5 +70,5 @@ def _svg(figure: Figure) -> bytes:
     FigureCanvasSVG(figure)
     file = io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "coolbound"}):
-        figure.savefig(file, format="svg", metadata={"Date": None})
+        figure.savefig(file, format="svg", metadata=dict.fromkeys(_NO_WORDS))
     return file.getvalue()

@@ -8,7 +8,6 @@ from coolbound_controllers.settings import (
     refuse_outside,
     refuse_uneven_minibatches,
 )
-from coolbound_envs.tables import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +89,11 @@ class Hyperparameters:
         return self.envs * self.steps
 
     @property
+    def rows_kept(self) -> int:
+        """Environment steps kept from one update to the next [1]."""
+        return 0
+
+    @property
     def updates(self) -> int:
         """Updates of the whole run, at least one [1]."""
         return max(1, self.total_steps // self.steps_per_update)
@@ -134,21 +138,3 @@ def parse_overrides(
         InputError: A text is no pair, a name unknown, or a value out of range.
     """
     return override(texts, base or Hyperparameters())
-
-
-def per_constraint(
-    gains: tuple[float, ...], count: int, name: str
-) -> tuple[float, ...]:
-    """Return one gain for each of `count` constraints.
-
-    Raises:
-        InputError: There is neither one gain nor one per constraint.
-    """
-    if len(gains) == 1:
-        return gains * count
-    if len(gains) != count:
-        raise InputError(
-            f"hyper-parameter {name}: found {len(gains)} gains, expected 1 or "
-            f"{count}, one per constraint; correct the list"
-        )
-    return gains

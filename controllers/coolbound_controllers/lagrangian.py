@@ -13,14 +13,53 @@ derivative.
 """
 
 import dataclasses
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from coolbound_controllers.hyperparameters import Hyperparameters, per_constraint
+from coolbound_controllers.settings import per_constraint
+
+
+class PricedSettings(Protocol):
+    """What the settings of every algorithm with learned multipliers have. Static."""
+
+    @property
+    def proportional(self) -> tuple[float, ...]:
+        """PID gain on the smoothed violation, one or one per constraint [1]."""
+        ...
+
+    @property
+    def integral(self) -> tuple[float, ...]:
+        """PID gain on the summed violation, one or one per constraint [1]."""
+        ...
+
+    @property
+    def derivative(self) -> tuple[float, ...]:
+        """PID gain on a rising cost, one or one per constraint [1]."""
+        ...
+
+    @property
+    def integrator_max(self) -> float:
+        """Cap on the integrator [1]."""
+        ...
+
+    @property
+    def error_smoothing(self) -> float:
+        """Share of the old violation kept [1]."""
+        ...
+
+    @property
+    def cost_smoothing(self) -> float:
+        """Share of the old cost kept [1]."""
+        ...
+
+    @property
+    def delay(self) -> int:
+        """Updates between the two costs that the derivative compares [1]."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,20 +104,20 @@ class Multipliers:
     count: jax.Array
 
 
-def pricing(hyper: Hyperparameters, count: int) -> Pricing:
+def pricing(settings: PricedSettings, count: int) -> Pricing:
     """Return the settings for `count` constraints.
 
     Raises:
         InputError: A list of gains fits neither one nor all constraints.
     """
     return Pricing(
-        proportional=per_constraint(hyper.proportional, count, "proportional"),
-        integral=per_constraint(hyper.integral, count, "integral"),
-        derivative=per_constraint(hyper.derivative, count, "derivative"),
-        integrator_max=hyper.integrator_max,
-        error_smoothing=hyper.error_smoothing,
-        cost_smoothing=hyper.cost_smoothing,
-        delay=hyper.delay,
+        proportional=per_constraint(settings.proportional, count, "proportional"),
+        integral=per_constraint(settings.integral, count, "integral"),
+        derivative=per_constraint(settings.derivative, count, "derivative"),
+        integrator_max=settings.integrator_max,
+        error_smoothing=settings.error_smoothing,
+        cost_smoothing=settings.cost_smoothing,
+        delay=settings.delay,
     )
 
 

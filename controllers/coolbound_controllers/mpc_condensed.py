@@ -118,7 +118,7 @@ def condense(model: ArxModel, weights: Weights, horizon: int) -> Condensed:
         bias=-model.bias,
     )
     pulses = jnp.eye(horizon * m).reshape(-1, horizon, m)
-    answer = jax.vmap(lambda plan: run_ahead(model, nothing, plan))(pulses)
+    answer = _answers(model, nothing, pulses)
     tracked = np.asarray(weights.tracked, np.float64)
     response = np.einsum("phn,kn->hkp", np.asarray(answer, np.float64), tracked)
     response = response.reshape(horizon * k, horizon * m)
@@ -140,6 +140,15 @@ def condense(model: ArxModel, weights: Weights, horizon: int) -> Condensed:
         effort=jnp.asarray(effort, single),
         change=jnp.asarray(step.T * change[None], single),
     )
+
+
+@jax.jit
+def _answers(model: ArxModel, past: Past, plans: jax.Array) -> jax.Array:
+    """Return the outputs after each of several plans, (plans, H, n).
+
+    As one program: each of its small parts by itself takes a compilation.
+    """
+    return jax.vmap(lambda plan: run_ahead(model, past, plan))(plans)
 
 
 @struct.dataclass

@@ -29,7 +29,7 @@ from coolbound_controllers.normaliser import (
 from coolbound_controllers.optimiser import Weights
 from coolbound_controllers.policy import PolicyWeights
 from coolbound_controllers.rollout import Rollout, World, collect
-from coolbound_controllers.task import Task
+from coolbound_controllers.task import EXECUTED, Task
 from coolbound_controllers.value_scale import ValueScale
 from coolbound_envs.types import Key
 
@@ -233,7 +233,9 @@ def summarise(rollout: Rollout, advantages: jax.Array, task: Task) -> Metrics:
         "terminations": jnp.mean(rollout.terminated),
     }
     return found | {
-        name: jnp.mean(x.astype(jnp.float32)) for name, x in rollout.info.items()
+        name: jnp.mean(x.astype(jnp.float32))
+        for name, x in rollout.info.items()
+        if name != EXECUTED
     }
 
 

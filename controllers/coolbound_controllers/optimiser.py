@@ -4,7 +4,7 @@ Their gradients are clipped apart, so that a large cost error cannot shorten the
 policy's step.
 """
 
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -84,7 +84,21 @@ def apply_gradients(
     return Weights(actor=actor, critics=Critics(reward, costs)), tuple(states)
 
 
-def rate_share(updates: jax.Array, hyper: Hyperparameters) -> jax.Array:
+class FadingSettings(Protocol):
+    """What the settings of every algorithm whose rates fall have. Static."""
+
+    @property
+    def updates(self) -> int:
+        """Updates of the whole run [1]."""
+        ...
+
+    @property
+    def final_rate(self) -> float:
+        """Share of the first learning rates left at the end [1]."""
+        ...
+
+
+def rate_share(updates: jax.Array, settings: FadingSettings) -> jax.Array:
     """Return the share of the first learning rates left after `updates` [1]."""
-    done = updates.astype(jnp.float32) / hyper.updates
-    return 1.0 - (1.0 - hyper.final_rate) * jnp.minimum(done, 1.0)
+    done = updates.astype(jnp.float32) / settings.updates
+    return 1.0 - (1.0 - settings.final_rate) * jnp.minimum(done, 1.0)

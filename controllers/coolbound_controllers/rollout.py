@@ -39,7 +39,8 @@ class Rollout:
         signals: Reward, then costs in their units, shape (T, n, 1 + K). [1]
         terminated: 1 where the plant tripped, shape (T, n). [1]
         truncated: 1 where time was up, shape (T, n). [1]
-        info: What the task reports, each of shape (T, n).
+        info: What the task reports, each of shape (T, n); the executed action, where
+            it is told, of shape (T, n, A).
     """
 
     features: jax.Array

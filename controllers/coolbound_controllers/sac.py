@@ -19,11 +19,12 @@ import jax.numpy as jnp
 
 from coolbound_controllers import value_scale
 from coolbound_controllers.algorithm import Algorithm
-from coolbound_controllers.lagrangian import Pricing, reprice
+from coolbound_controllers.lagrangian import Pricing, pricing, reprice
 from coolbound_controllers.normaliser import merge
 from coolbound_controllers.on_policy import Metrics, is_finite, limits_in_units
+from coolbound_controllers.optimiser import rate_share
 from coolbound_controllers.policy import PolicyWeights
-from coolbound_controllers.sac_learner import SacLearner, init_learner, sac_pricing
+from coolbound_controllers.sac_learner import SacLearner, init_learner
 from coolbound_controllers.sac_losses import value_limit
 from coolbound_controllers.sac_networks import policy, view
 from coolbound_controllers.sac_replay import Transition, insert
@@ -45,7 +46,7 @@ def make_update(task: Task, settings: SacSettings) -> Update:
     Raises:
         InputError: The gains fit neither one nor all constraints.
     """
-    pricing = sac_pricing(settings, task.cost_count)
+    gains = pricing(settings, task.cost_count)
 
     def update(learner: SacLearner) -> tuple[SacLearner, Metrics]:
         key, collect_key, learn_key = jax.random.split(learner.key, 3)
@@ -59,7 +60,7 @@ def make_update(task: Task, settings: SacSettings) -> Update:
             settings.reward_unit,
         )
         learner = dataclasses.replace(
-            _reprice(learner, rows, task, settings, pricing),
+            _reprice(learner, rows, task, settings, gains),
             key=key,
             world=world,
             replay=insert(learner.replay, rows),
@@ -107,13 +108,13 @@ def _reprice(
     rows: Transition,
     task: Task,
     settings: SacSettings,
-    pricing: Pricing,
+    gains: Pricing,
 ) -> SacLearner:
     """Move the prices by the costs of the latest rollouts, once warmed up."""
     cost = jnp.mean(rows.signals[..., 1:], axis=(0, 1))
     recent = jnp.concatenate([learner.recent[1:], cost[None]])
     moved = reprice(
-        learner.multipliers, jnp.mean(recent, axis=0), limits_in_units(task), pricing
+        learner.multipliers, jnp.mean(recent, axis=0), limits_in_units(task), gains
     )
     is_warm = learner.updates >= settings.price_after
     multipliers = jax.tree.map(
@@ -125,8 +126,7 @@ def _reprice(
 def _learn(
     key: Key, learner: SacLearner, task: Task, settings: SacSettings
 ) -> tuple[SacLearner, Metrics]:
-    done = jnp.minimum(learner.updates.astype(jnp.float32) / settings.updates, 1.0)
-    rate = 1.0 - (1.0 - settings.final_rate) * done
+    rate = rate_share(learner.updates, settings)
     frozen = Frozen(
         replay=learner.replay,
         normaliser=learner.normaliser,

@@ -7,8 +7,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from coolbound_controllers import value_scale
-from coolbound_controllers.hyperparameters import per_constraint
-from coolbound_controllers.lagrangian import Multipliers, Pricing, init_multipliers
+from coolbound_controllers.lagrangian import Multipliers, init_multipliers, pricing
 from coolbound_controllers.normaliser import Normaliser, init_normaliser, merge
 from coolbound_controllers.rollout import World
 from coolbound_controllers.sac_networks import init_sac_actor, init_twins
@@ -51,23 +50,6 @@ class SacLearner:
     updates: jax.Array
 
 
-def sac_pricing(settings: SacSettings, count: int) -> Pricing:
-    """Return the multipliers' settings for `count` constraints.
-
-    Raises:
-        InputError: A list of gains fits neither one nor all constraints.
-    """
-    return Pricing(
-        proportional=per_constraint(settings.proportional, count, "proportional"),
-        integral=per_constraint(settings.integral, count, "integral"),
-        derivative=per_constraint(settings.derivative, count, "derivative"),
-        integrator_max=settings.integrator_max,
-        error_smoothing=settings.error_smoothing,
-        cost_smoothing=settings.cost_smoothing,
-        delay=settings.delay,
-    )
-
-
 def init_learner(key: Key, task: Task, settings: SacSettings) -> SacLearner:
     """Return a learner before its first update.
 
@@ -94,7 +76,7 @@ def init_learner(key: Key, task: Task, settings: SacSettings) -> SacLearner:
         moments=init_moments(weights, settings),
         scale=value_scale.first_scale(rows.signals, settings.gamma),
         normaliser=merge(blank, rows.features),
-        multipliers=init_multipliers(sac_pricing(settings, task.cost_count)),
+        multipliers=init_multipliers(pricing(settings, task.cost_count)),
         recent=jnp.tile(cost[None], (settings.cost_window, 1)),
         replay=insert(init_replay(settings.capacity, rows), rows),
         world=world,

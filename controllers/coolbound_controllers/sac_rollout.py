@@ -1,7 +1,6 @@
 """Collecting transitions: the actor proposes, the task applies, both are kept."""
 
 import functools
-from typing import Final
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +10,8 @@ from coolbound_controllers.normaliser import Normaliser
 from coolbound_controllers.rollout import World
 from coolbound_controllers.sac_networks import SacActor, propose, view
 from coolbound_controllers.sac_replay import Transition
-from coolbound_controllers.task import Step, Task
+from coolbound_controllers.task import EXECUTED, Step, Task
 from coolbound_envs.types import Key
-
-EXECUTED: Final = "executed"
-"""Where `Step.info` tells what the plant was told, shape (n, A), 0 to 1."""
 
 Info = dict[str, jax.Array]
 

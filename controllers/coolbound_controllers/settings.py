@@ -1,4 +1,4 @@
-"""Settings of an algorithm: their ranges, and changes to them given as text.
+"""Settings of an algorithm: their ranges, and changes to them as text or in a file.
 
 Every algorithm has a frozen dataclass of its own, whose fields are numbers or
 tuples of numbers and whose defaults train.
@@ -7,7 +7,9 @@ tuples of numbers and whose defaults train.
 import dataclasses
 import difflib
 import math
+import tomllib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from coolbound_envs.tables import InputError
@@ -58,6 +60,42 @@ def override(texts: Sequence[str], base: SettingsT) -> SettingsT:
     return dataclasses.replace(base, **changes)  # pyright: ignore[reportArgumentType, reportCallIssue, reportType]
 
 
+def settings_texts(path: Path, base: Any) -> list[str]:
+    """Return the settings of a TOML file as `name=value` texts, for `override`.
+
+    Args:
+        path: Names of settings at its top level, each a number or a list of numbers.
+        base: One algorithm's settings.
+
+    Raises:
+        InputError: The file cannot be read, or a name or a value is wrong.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error.__class__.__name__}: {error}), expected a "
+            "TOML file of hyper-parameters; correct it"
+        ) from error
+    texts = [f"{name}={_text(value, path, name)}" for name, value in table.items()]
+    for text in texts:
+        try:
+            _parse_pair(text, base)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+    return texts
+
+
+def _text(value: Any, path: Path, name: str) -> str:
+    numbers = value if isinstance(value, list) else [value]
+    if not numbers or not all(type(number) in (int, float) for number in numbers):
+        raise InputError(
+            f"{path}: hyper-parameter {name}: found {value!r}, expected a number or a "
+            "list of numbers; correct it"
+        )
+    return ",".join(map(str, numbers))
+
+
 def _parse_pair(text: str, base: Any) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     known = [field.name for field in dataclasses.fields(base)]
@@ -97,3 +135,21 @@ def _number(text: str, kind: type) -> float | int:
 
 def _example(like: Any) -> str:
     return ",".join(map(str, like)) if isinstance(like, tuple) else str(like)
+
+
+def per_constraint(
+    gains: tuple[float, ...], count: int, name: str
+) -> tuple[float, ...]:
+    """Return one gain for each of `count` constraints.
+
+    Raises:
+        InputError: There is neither one gain nor one per constraint.
+    """
+    if len(gains) == 1:
+        return gains * count
+    if len(gains) != count:
+        raise InputError(
+            f"hyper-parameter {name}: found {len(gains)} gains, expected 1 or "
+            f"{count}, one per constraint; correct the list"
+        )
+    return gains

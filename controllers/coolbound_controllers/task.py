@@ -9,12 +9,15 @@ its own proposed action.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import jax
 from flax import struct
 
 from coolbound_envs.types import Key
+
+EXECUTED: Final = "executed"
+"""Where `Step.info` tells what the plant was told, shape (n, A), each 0 to 1."""
 
 
 @struct.dataclass
@@ -32,7 +35,8 @@ class Step:
         terminated: 1 where the plant tripped, shape (n,), bool or float. [1]
         truncated: 1 where time was up, shape (n,), bool or float. [1]
         state: The task's own state after the step and any reset.
-        info: Figures to average and report, each of shape (n,).
+        info: Figures to average and report, each of shape (n,); under `EXECUTED` the
+            executed action of shape (n, A), which buffers keep beside the proposed one.
     """
 
     features: jax.Array

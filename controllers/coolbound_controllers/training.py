@@ -77,7 +77,8 @@ def train(
     """
     learner, row = _resume(task, hyper, out) if resume else _start(task, hyper, out)
     algorithm = algorithm_of(hyper)
-    update = algorithm.make_update(task, hyper)
+    # Seeds share one program: the seed is in the learner.
+    update = algorithm.make_update(task, _unseeded(hyper))
     done = int(learner.updates)
     for number in range(done + 1, hyper.updates + 1):
         started = time.perf_counter()
@@ -140,6 +141,10 @@ def _start(task: Task, hyper: Settings, out: Path) -> tuple[Learner, Row]:
 
 def _first_learner(task: Task, hyper: Settings) -> Learner:
     return algorithm_of(hyper).init(jax.random.key(hyper.seed), task, hyper)
+
+
+def _unseeded(hyper: Any) -> Any:
+    return dataclasses.replace(hyper, seed=0)
 
 
 def _resume(task: Task, hyper: Settings, out: Path) -> tuple[Learner, Row]:

@@ -1,4 +1,4 @@
-"""How long a shadow run of a month takes, and how much memory: `bench shadow`."""
+"""How long a shadow run takes, of a month or a year, and how much memory."""
 
 import os
 import platform
@@ -36,7 +36,7 @@ def measure_shadow(
     longer is compilation. The log is simulated beforehand.
 
     Args:
-        days: Length of the log; 30 days are 8,640 decisions. [1]
+        days: Length of the log; 30 days are 8,640 decisions, 365 are 105,120. [1]
         controller: Shadowed in place of the policy that ships with the package.
 
     Raises:
@@ -48,7 +48,8 @@ def measure_shadow(
     operator = Legacy(parse_operator(site))
     weather, load = load_weather(WEATHER), load_trace(LOAD)
     log = simulate_log(site, operator, weather, load, START_DAY, days, 0)
-    times, summary = [], {}
+    times: list[float] = []
+    summary: Any = {}
     with tempfile.TemporaryDirectory() as folder:
         path, _ = write_log(log, Path(folder))
         for name in ("first", "second"):
@@ -56,12 +57,19 @@ def measure_shadow(
             out = Path(folder) / name
             summary = run_shadow(site, path, None, out, controller=controller)
             times.append(time.perf_counter() - begin)
+        pages = [(Path(folder) / name / "report.html") for name in ("first", "second")]
+        report_mb = pages[-1].stat().st_size / 1e6
+        is_same = pages[0].read_bytes() == pages[1].read_bytes()
     return {
         "decisions": summary["decisions"],
         "seconds": round(times[1], 3),
         "compile_s": round(max(times[0] - times[1], 0.0), 3),
         "peak_mb": round(_peak_mb(), 1),
         "days": days,
+        "report_mb": round(report_mb, 3),
+        "is_report_same": is_same,
+        "control_time_sample": summary["control_time_sample"],
+        "parts": summary["model"]["parts"],
         "machine": _machine(),
         "versions": {name: version(name) for name in PACKAGES},
     }

@@ -101,13 +101,13 @@ def _run_day(
         )
         power = info["power"]
         row = {
-            "values": observation.value[0],
-            "applied": observation.applied[0],
-            "facility": _total(power, tuple(power))[0],
-            "water_side": _total(power, WATER_SIDE)[0],
-            "limits": info["limits"][0],
-            "tripped": terminated[0],
-            "diverged": info["diverged"][0],
+            "values": observation.value,
+            "applied": observation.applied,
+            "facility": _total(power, tuple(power)),
+            "water_side": _total(power, WATER_SIDE),
+            "limits": info["limits"],
+            "tripped": terminated,
+            "diverged": info["diverged"],
         }
         return (observation, state, memory), row
 
@@ -116,6 +116,69 @@ def _run_day(
 
 def _total(power: dict[str, jax.Array], names: tuple[str, ...]) -> jax.Array:
     return functools.reduce(jnp.add, [power[name] for name in names])
+
+
+def roll_lanes(
+    environment: BatchedEnvironment,
+    controller: Controller,
+    params: Any,
+    start: tuple[Observation, Any],
+    steps: int,
+    seed: int,
+    view: View,
+    progress: Progress | None = None,
+    what: str = "simulate",
+) -> tuple[dict[str, np.ndarray], Any]:
+    """Return the rows of closed loops side by side, (steps, B, ...), and the end.
+
+    The same seed gives the same instrument noise to any controller.
+
+    Args:
+        environment: The task, shielded or not.
+        controller: Acts on every observation.
+        params: The environment's parameters.
+        start: First observations and states of B lanes.
+        steps: Control steps. [1]
+        seed: Of the instruments.
+        view: What the controller sees of an observation.
+        progress: Told after every simulated day.
+        what: How progress calls it.
+
+    Raises:
+        DivergenceError: The plant's integration left what is physical.
+    """
+    if isinstance(controller, LoggedOperator) and isinstance(environment, CoolingTask):
+        # A plant was truly told this, inside the model's box or not.
+        environment = dataclasses.replace(environment, checks_actions=False)
+    fixed, dynamic = split(controller)
+    lanes = start[0].value.shape[0]
+    carry = (*start, controller.init((lanes,)))
+    days, rows = -(-steps // DAY_STEPS), []
+    for day in range(days):
+        keys = jax.random.split(
+            jax.random.fold_in(jax.random.key(seed), day), DAY_STEPS
+        )
+        carry, found = _run_day(environment, fixed, dynamic, carry, keys, view, params)
+        told = {"diverged": np.any(found["diverged"], axis=0)}
+        require_sound(getattr(carry[1], "task", carry[1]), told)
+        rows.append(jax.tree.map(np.asarray, found))
+        if progress is not None:
+            progress(what, day + 1, days)
+    joined = {k: np.concatenate([row[k] for row in rows])[:steps] for k in rows[0]}
+    return joined, carry[1]
+
+
+def as_rollout(rows: dict[str, np.ndarray], state: Any) -> Rollout:
+    """Return the rows of one closed loop, (T, ...), as a rollout."""
+    return Rollout(
+        values=rows["values"],
+        applied=rows["applied"],
+        facility=rows["facility"].astype(np.float64) / 1e3,
+        water_side=rows["water_side"].astype(np.float64) / 1e3,
+        limits=rows["limits"].astype(np.float64),
+        tripped=int(np.sum(rows["tripped"])),
+        state=state,
+    )
 
 
 def roll_out(
@@ -131,48 +194,12 @@ def roll_out(
 ) -> Rollout:
     """Return the closed loop of a controller and a plant, a batch of one.
 
-    The same seed gives the same instrument noise to any controller.
-
-    Args:
-        environment: The task, shielded or not.
-        controller: Acts on every observation.
-        params: The environment's parameters.
-        start: First observation and state, batch of one.
-        steps: Control steps. [1]
-        seed: Of the instruments.
-        view: What the controller sees of an observation.
-        progress: Told after every simulated day.
-        what: How progress calls it.
-
-    Raises:
-        DivergenceError: The plant's integration left what is physical.
+    Arguments and errors are those of `roll_lanes`.
     """
-    if isinstance(controller, LoggedOperator) and isinstance(environment, CoolingTask):
-        # A plant was truly told this, inside the model's box or not.
-        environment = dataclasses.replace(environment, checks_actions=False)
-    fixed, dynamic = split(controller)
-    carry = (*start, controller.init((1,)))
-    days, rows = -(-steps // DAY_STEPS), []
-    for day in range(days):
-        keys = jax.random.split(
-            jax.random.fold_in(jax.random.key(seed), day), DAY_STEPS
-        )
-        carry, found = _run_day(environment, fixed, dynamic, carry, keys, view, params)
-        told = {"diverged": np.any(found["diverged"], keepdims=True)}
-        require_sound(getattr(carry[1], "task", carry[1]), told)
-        rows.append(jax.tree.map(np.asarray, found))
-        if progress is not None:
-            progress(what, day + 1, days)
-    joined = {k: np.concatenate([row[k] for row in rows])[:steps] for k in rows[0]}
-    return Rollout(
-        values=joined["values"],
-        applied=joined["applied"],
-        facility=joined["facility"].astype(np.float64) / 1e3,
-        water_side=joined["water_side"].astype(np.float64) / 1e3,
-        limits=joined["limits"].astype(np.float64),
-        tripped=int(np.sum(joined["tripped"])),
-        state=carry[1],
+    rows, state = roll_lanes(
+        environment, controller, params, start, steps, seed, view, progress, what
     )
+    return as_rollout({name: row[:, 0] for name, row in rows.items()}, state)
 
 
 def one_place(time: int, load_offset: int) -> Place:
@@ -182,10 +209,20 @@ def one_place(time: int, load_offset: int) -> Place:
         time: Since the weather year began. [s]
         load_offset: Load trace at the year's beginning. [s]
     """
-    zero = jnp.zeros((1,), jnp.int32)
+    return places(np.asarray([time]), load_offset)
+
+
+def places(times: np.ndarray, load_offset: int) -> Place:
+    """Return places in the first weather and the first load.
+
+    Args:
+        times: Since the weather year began, shape (B,). [s]
+        load_offset: Load trace at the year's beginning. [s]
+    """
+    zero = jnp.zeros(times.shape, jnp.int32)
     return Place(
         city=zero,
         trace=zero,
-        time=jnp.full((1,), time, jnp.int32),
-        load_offset=jnp.full((1,), load_offset, jnp.int32),
+        time=jnp.asarray(times, jnp.int32),
+        load_offset=jnp.full(times.shape, load_offset, jnp.int32),
     )

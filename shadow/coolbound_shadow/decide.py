@@ -20,16 +20,11 @@ from coolbound_safety.limits_notes import ROW_WORDS
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.rows import IS_RECOVERY, ROW_NAMES
 from coolbound_safety.types import Envelope, FilterResult, FilterStatus, to_unit64
+from coolbound_shadow.batch import Sample, decide_again, decide_batch, envelope_of
 from coolbound_shadow.choice import back_check_rows
-from coolbound_shadow.controller_calls import Progress
 from coolbound_shadow.envelopes import WATER, Choices
 from coolbound_shadow.estimates import Known, rows_of
 from coolbound_shadow.replay_inputs import chunks
-
-ARRAYS = ("lower", "upper", "G", "h", "price", "scale", "priority", "held", "backup")
-
-PROGRESS_EVERY = 288
-"""Rows between two reports of progress. [1]"""
 
 EMERGENCY_WORDS: Final = "emergency: all cooling is asked for"
 HELD_WORDS: Final = "inlets or loads are too old: the action in force is held"
@@ -44,8 +39,8 @@ def decide_rows(
     known: Known,
     model: SafetyModel,
     safety: SafetyFilter,
-    progress: Progress | None = None,
-) -> list[FilterResult]:
+    again: np.ndarray | None = None,
+) -> tuple[list[FilterResult], Sample]:
     """Return the decision of each row, about the proposal that was made.
 
     Args:
@@ -53,30 +48,25 @@ def decide_rows(
         proposed: Proposed actions, NaN for none, (T, 10). [each channel's unit]
         known: What the safety layer knew at each row.
         model: Plant, limits and margins.
-        safety: The filter.
-        progress: Told while rows are decided.
+        safety: The filter of control time.
+        again: Rows whose projection that filter takes again; none by default.
+
+    Returns:
+        The decisions, and how those taken again compare.
     """
-    rows, results = len(proposed), []
-    for row in range(rows):
-        envelope = envelope_of(choices.envelopes, row)
-        results.append(safety.decide(envelope, choices.asked[row]))
-        if progress is not None and (row + 1) % PROGRESS_EVERY == 0:
-            progress("decide", row + 1, rows)
+    rows = np.zeros(0, dtype=np.int64) if again is None else again
+    results = decide_batch(choices.envelopes, choices.asked, safety)
+    sample = decide_again(choices.envelopes, choices.asked, results, rows, safety)
     shares = _shares(choices, results, known, model)
     for row in np.flatnonzero(shares < 1.0):
         envelope = envelope_of(choices.envelopes, int(row))
         results[row] = _moved(envelope, results[row], float(shares[row]))
     stale = np.asarray(known.estimate.stale)
-    return [
+    explained = [
         _explained(result, proposed[i], choices, i, float(stale[i]))
         for i, result in enumerate(results)
     ]
-
-
-def envelope_of(envelopes: Envelope, row: int) -> Envelope:
-    """Return the envelope of one row."""
-    arrays = {k: np.asarray(getattr(envelopes, k))[row] for k in ARRAYS}
-    return Envelope(**arrays, names=envelopes.names)
+    return explained, sample
 
 
 def _shares(

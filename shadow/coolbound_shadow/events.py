@@ -54,12 +54,26 @@ def intervention_events(decisions: Decisions, step_s: int) -> list[InterventionE
     steps = np.flatnonzero(intervention_mask(decisions))
     if len(steps) == 0:
         return []
-    gap = np.diff(decisions.time_utc[steps]) > 1.5 * step_s
-    kinds = np.asarray(decisions.kind)[steps]
-    is_other = kinds[1:] != kinds[:-1]
-    breaks = np.flatnonzero((np.diff(steps) > 1) | gap | is_other) + 1
-    groups = np.split(steps, breaks)
+    kinds = np.asarray(decisions.kind)
+    groups = event_steps(steps, decisions.time_utc, kinds, step_s)
     return rank([_event(decisions, group, step_s) for group in groups])
+
+
+def event_steps(
+    steps: np.ndarray, time_utc: np.ndarray, kinds: np.ndarray, step_s: int
+) -> list[np.ndarray]:
+    """Return the steps of each event: consecutive ones, of one kind, without a gap.
+
+    Args:
+        steps: Steps with an intervention, in order, at least one.
+        time_utc: End of every step, UTC epoch, shape (T,). [s]
+        kinds: Kind of every step, shape (T,).
+        step_s: Nominal length of a step. [s]
+    """
+    gap = np.diff(time_utc[steps]) > 1.5 * step_s
+    is_other = kinds[steps][1:] != kinds[steps][:-1]
+    breaks = np.flatnonzero((np.diff(steps) > 1) | gap | is_other) + 1
+    return np.split(steps, breaks)
 
 
 def rank(events: Sequence[InterventionEvent]) -> list[InterventionEvent]:

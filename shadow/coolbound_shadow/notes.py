@@ -30,6 +30,12 @@ def replay_notes(found: Replay, log: Log) -> tuple[str, ...]:
             f"{rows:,} rows hold set-points outside the range of {', '.join(names)} (a "
             "pump that stands still, say): the way back into it counts as a rate."
         )
+    if found.sample is not None and found.sample.differing:
+        notes.append(
+            f"\u25b2 {found.sample.differing:,} of {found.sample.decisions:,} "
+            "decisions taken again by the sequence of control time differ from those "
+            "made in batches: do not rely on this run."
+        )
     if log.step_s != 300:
         notes.append(f"The log steps {log.step_s} s: ramps per 300 s are scaled to it.")
     return tuple(notes)
@@ -49,7 +55,13 @@ def model_notes(twin: Twin) -> tuple[str, ...]:
         notes.append(
             f"At the end the policy's plant holds {twin.stored_heat_percent:+.3f} % of "
             "the operator's facility energy more heat in servers, structure and "
-            "water; it is not corrected for."
+            f"water. To remove it takes {twin.charge_percent:+.3f} %, which is "
+            "taken off the potential."
+        )
+    if twin.parts > 1:
+        notes.append(
+            f"The log was simulated in {twin.parts} parts of four weeks side by side, "
+            "each but the first begun two days before it counts."
         )
     if any(twin.trips):
         notes.append(

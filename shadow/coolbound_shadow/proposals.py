@@ -165,28 +165,37 @@ class LoggedOperator:
 
     Attributes:
         actions: Set-points, shape (n, 10). [each channel's unit]
+        begins: Row at which each lane begins, int32, shape (B,). [1]
     """
 
     actions: jax.Array
+    begins: jax.Array
 
     def init(self, params: Any) -> jax.Array:
-        """Return the first row's number."""
+        """Return how many rows have been given."""
         return jnp.zeros((), jnp.int32)
 
     def act(
         self, key: jax.Array, state: jax.Array, observation: Observation
     ) -> tuple[Any, jax.Array]:
-        """Return the set-points of this row, and the next row's number."""
-        row = jnp.minimum(state, self.actions.shape[0] - 1)
-        return action_from_vector(self.actions[row][None]), state + 1
+        """Return the set-points of each lane's row (B, ...), and the new count."""
+        row = jnp.clip(self.begins + state, 0, self.actions.shape[0] - 1)
+        return action_from_vector(self.actions[row]), state + 1
 
 
-def logged_operator(actions: np.ndarray) -> LoggedOperator:
+def logged_operator(
+    actions: np.ndarray, begins: np.ndarray | None = None
+) -> LoggedOperator:
     """Return the operator of a log, its rows padded with the last.
 
     Args:
         actions: Set-points, shape (T, 10). [each channel's unit]
+        begins: Row at which each lane begins, before the first for a delay, shape
+            (B,); by default one lane from the first row. [1]
     """
     length = PADDED * -(-len(actions) // PADDED)
     padded = np.pad(actions, ((0, length - len(actions)), (0, 0)), mode="edge")
-    return LoggedOperator(jnp.asarray(padded, jnp.float32))
+    begins = np.zeros(1, dtype=np.int64) if begins is None else begins
+    return LoggedOperator(
+        jnp.asarray(padded, jnp.float32), jnp.asarray(begins, jnp.int32)
+    )

@@ -114,6 +114,19 @@ def chunks(rows: int) -> Iterator[tuple[np.ndarray, int]]:
         yield np.minimum(np.arange(begin, begin + CHUNK), rows - 1), count
 
 
+def blocks(rows: int) -> Iterator[slice]:
+    """Yield the rows that are decided together: those of one compiled call."""
+    for begin in range(0, rows, CHUNK):
+        yield slice(begin, min(begin + CHUNK, rows))
+
+
+def rows_of_inputs(inputs: Inputs, rows: slice) -> Inputs:
+    """Return what was known at some rows."""
+    return Inputs(
+        **{f.name: getattr(inputs, f.name)[rows] for f in dataclasses.fields(inputs)}
+    )
+
+
 def observation_of(inputs: Inputs, rows: np.ndarray) -> Observation:
     """Return the observation of some rows, row axis first."""
     return Observation(

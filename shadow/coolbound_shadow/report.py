@@ -15,10 +15,12 @@ from markupsafe import Markup
 from coolbound_envs.spec import CHANNELS, POINT_NAMES
 from coolbound_shadow import report_figures as figures
 from coolbound_shadow import report_rows as rows
+from coolbound_shadow.comparison import Comparison
 from coolbound_shadow.events import InterventionEvent
 from coolbound_shadow.log_types import LogFacts
 from coolbound_shadow.records import Decisions, beyond_dead_band, intervention_mask
-from coolbound_shadow.statistics import Interval
+from coolbound_shadow.report_comparison import comparison_context
+from coolbound_shadow.statistics import NOT_RUN, Interval
 from coolbound_shadow.summary import (
     Interventions,
     LimitReport,
@@ -55,6 +57,8 @@ class ReportData:
         null_basis: The power that the null test compares.
         statuses: What the safety layer did, in words, with the steps of each.
         limits_off: Names of the limits that the site file switches off.
+        comparison: Both sides in every respect; None to leave that out.
+        placebo: The operator against itself one row late.
     """
 
     site: str
@@ -74,6 +78,8 @@ class ReportData:
     null_basis: str = ""
     statuses: Sequence[tuple[str, int]] = ()
     limits_off: Sequence[str] = ()
+    comparison: Comparison | None = None
+    placebo: Interval = NOT_RUN
 
 
 def render_report(data: ReportData) -> str:
@@ -118,7 +124,7 @@ def _context(data: ReportData) -> dict[str, object]:
         ],
         "totals": rows.totals(data.limits),
         "potential": rows.interval_text(data.potential),
-        "null_test": rows.interval_text(data.null_test),
+        "null_test": rows.interval_text(data.null_test, "fine percent"),
         "intervals": _intervals(data),
         "replay": _replay_text(data.replay_error),
         "plots": _channel_plots(data, time_local, mask),
@@ -133,6 +139,10 @@ def _context(data: ReportData) -> dict[str, object]:
             rows.model_row(x, x.name in data.limits_off) for x in data.model_limits
         ],
         "model_totals": rows.model_totals(data.model_limits),
+        **comparison_context(
+            data.comparison, decisions, data.log.step_s, data.potential, data.null_test
+        ),
+        "placebo": rows.interval_text(data.placebo, "fine percent"),
     }
 
 

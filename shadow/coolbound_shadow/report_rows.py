@@ -21,6 +21,7 @@ DECIMALS = {
     "machines": 2,
     "kg/s": 1,
     "percent": 1,
+    "fine percent": 2,
 }
 SHAPES = {"ramp": "\u25b3", "limit": "\u25c6", "fallback": "\u25a0"}
 WORDS = {
@@ -167,8 +168,13 @@ def totals(limits: Sequence[LimitReport]) -> list[dict[str, object]]:
     ]
 
 
-def interval_text(found: Interval) -> dict[str, str]:
-    """Return a percentage, its interval and what both rest on."""
+def interval_text(found: Interval, unit: str = "percent") -> dict[str, str]:
+    """Return a percentage, its interval and what both rest on.
+
+    Args:
+        found: The interval.
+        unit: "percent", or "fine percent" for one digit more.
+    """
     days = f"{found.days} whole days"
     if found.days_left_out:
         days += f" ({found.days_left_out} incomplete left out)"
@@ -178,9 +184,9 @@ def interval_text(found: Interval) -> dict[str, str]:
     basis += f"blocks of {found.block_days} d; wider: {found.method}"
     return {
         "refused": "",
-        "value": f"{number(found.percent, 'percent', True)} %",
-        "range": f"{number(found.low, 'percent', True)} to "
-        f"{number(found.high, 'percent', True)} %",
+        "value": f"{number(found.percent, unit, True)} %",
+        "range": f"{number(found.low, unit, True)} to "
+        f"{number(found.high, unit, True)} %",
         "inside": "yes" if found.low <= 0.0 <= found.high else "",
         "basis": basis,
     }
@@ -201,7 +207,7 @@ def event_row(rank: int, event: InterventionEvent) -> dict[str, object]:
     return {
         "rank": rank + 1,
         "start": short(local_text(event.start, event.offset)),
-        "duration": _duration(event.duration_s),
+        "duration": duration(event.duration_s),
         "kind": event.kind,
         "shape": SHAPES.get(event.kind, ""),
         "limits": ", ".join(event.limits) or "none named",
@@ -210,7 +216,8 @@ def event_row(rank: int, event: InterventionEvent) -> dict[str, object]:
     }
 
 
-def _duration(seconds: int) -> str:
+def duration(seconds: int) -> str:
+    """Return a length of time as a person writes it."""
     hours, minutes = divmod(seconds // 60, 60)
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
 

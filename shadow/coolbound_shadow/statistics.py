@@ -56,6 +56,9 @@ class Interval:
     method: str = ""
 
 
+NOT_RUN = Interval(refused="not run")
+
+
 @dataclasses.dataclass(frozen=True)
 class Floors:
     """Below these no number is given. Static.
@@ -78,11 +81,13 @@ def paired_difference(
     offset: np.ndarray,
     step_s: int,
     floors: Floors | None = None,
+    is_whole_days: bool = True,
 ) -> Interval:
     """Return how much less energy `other` uses than `baseline`, in percent.
 
     100 * sum(baseline - other) / sum(baseline) over whole local days; a step at
-    which either is NaN counts in neither.
+    which either is NaN counts in neither. Where only some hours of the days are
+    asked about, each day weighs as much as it has of them.
 
     Args:
         baseline: Power of the operator, shape (T,). [kW]
@@ -91,14 +96,19 @@ def paired_difference(
         offset: Local time minus UTC, shape (T,). [s]
         step_s: Nominal length of a step. [s]
         floors: Below these no number is given.
+        is_whole_days: Leave out days with too few steps.
     """
     floors = floors or Floors()
     known = np.isfinite(baseline) & np.isfinite(other)
     day = (time_utc + offset - step_s) // DAY_S
-    means, left_out = _day_means(day[known], baseline[known], other[known], step_s)
-    days = len(means)
+    series = (baseline[known], other[known])
+    if is_whole_days:
+        means, left_out = _day_means(day[known], *series, step_s)
+    else:
+        means, left_out = _day_sums(day[known], *series), 0
+    days, kind = len(means), "whole " if is_whole_days else ""
     if days < floors.days:
-        reason = f"{days} whole days with both series, at least {floors.days} needed"
+        reason = f"{days} {kind}days with both series, at least {floors.days} needed"
         return Interval(refused=reason, days=days, days_left_out=left_out)
     total = float(np.mean(means[:, 0]))
     if total <= 0.0:
@@ -115,6 +125,15 @@ def _day_means(
     means = np.stack(sums, axis=1) / np.maximum(count, 1)[:, None]
     whole = count >= DAY_COVERAGE * DAY_S / step_s
     return means[whole], int(np.sum(~whole))
+
+
+def _day_sums(day: np.ndarray, baseline: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return day sums over their mean number of steps, shape (D, 2)."""
+    if len(day) == 0:
+        return np.zeros((0, 2))
+    _, place, count = np.unique(day, return_inverse=True, return_counts=True)
+    sums = [np.bincount(place, series) for series in (baseline, other)]
+    return np.stack(sums, axis=1) / np.mean(count)
 
 
 def _interval(
@@ -158,6 +177,13 @@ def refuse(found: Interval, reason: str) -> Interval:
     """Return the interval without its numbers, and why."""
     return dataclasses.replace(
         found, percent=math.nan, low=math.nan, high=math.nan, refused=reason
+    )
+
+
+def shifted(found: Interval, by: float) -> Interval:
+    """Return the interval moved by a known amount [percent]."""
+    return dataclasses.replace(
+        found, percent=found.percent + by, low=found.low + by, high=found.high + by
     )
 
 

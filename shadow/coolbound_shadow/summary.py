@@ -127,8 +127,8 @@ def build_summary(
         "interventions": dataclasses.asdict(intervention_summary(decisions)),
         "agreement": agreement(decisions),
         "limit_values": {side: _limit_summary(limits[side]) for side in limits},
-        "modelled_potential": _percent(potential),
-        "null_test": _percent(null_test),
+        "modelled_potential": interval_data(potential),
+        "null_test": interval_data(null_test),
         "writes_attempted": writes_attempted,
         "seconds": round(seconds, 3),
     }
@@ -218,7 +218,8 @@ def model_summary(
     }
 
 
-def _percent(interval: Interval) -> dict[str, object]:
+def interval_data(interval: Interval) -> dict[str, object]:
+    """Return an interval ready for JSON, with what it rests on."""
     is_given = not interval.refused
     return {
         "percent": interval.percent if is_given else None,

@@ -3,9 +3,9 @@
 The operator's set-points are replayed where the log holds all ten channels; else
 the site's `legacy` rule stands for the operator, and the report says so. The
 policy acts behind the safety layer. Both start from one state and read the same
-instrument noise. Two null tests go with the result: the operator put in the
-policy's place (exactly 0), and the operator in the model against the power that
-was measured.
+instrument noise. Null tests go with the result: the operator put in the policy's
+place (exactly 0), the operator in the model against the power that was measured
+(N1), and a placebo, the operator with every set-point one row late (N2).
 """
 
 import dataclasses
@@ -17,33 +17,43 @@ import numpy as np
 
 from coolbound_controllers.legacy import Legacy
 from coolbound_controllers.operator_settings import parse_operator
-from coolbound_envs.constants import WATER_HEAT
 from coolbound_envs.cooling import CoolingTask
 from coolbound_envs.episode import TaskParams, TaskState
-from coolbound_envs.halls import ZONE_SHARE
 from coolbound_envs.limit_table import IDLE, LIMITS, TOLERANCE
-from coolbound_envs.params import PlantParams
 from coolbound_envs.site import Site
-from coolbound_envs.spec import HALLS, POINT_INDEX
-from coolbound_envs.state import PIPE_CELLS, PlantState
+from coolbound_envs.spec import ACTION_SIZE, POINT_INDEX
 from coolbound_envs.types import Controller, Observation
 from coolbound_safety.guard import first_memory
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.shielded import ShieldedParams, ShieldedState, ShieldedTask
-from coolbound_shadow.closed_loop import Rollout, roll_out, start_plant
+from coolbound_shadow.closed_loop import (
+    Rollout,
+    as_rollout,
+    places,
+    roll_lanes,
+    start_plant,
+)
 from coolbound_shadow.controller_calls import Progress, plain_view
 from coolbound_shadow.envelopes import nominal_action
 from coolbound_shadow.log_types import Log
+from coolbound_shadow.novelty import is_novel, novelty, rolled_inputs
+from coolbound_shadow.parts import DAY_STEPS, Parts, cut_parts, stitch
 from coolbound_shadow.proposals import logged_operator
 from coolbound_shadow.replay import Policy
 from coolbound_shadow.simulate import task_params
 from coolbound_shadow.statistics import (
+    NOT_RUN,
     Interval,
     paired_difference,
     refuse_against_null,
+    shifted,
 )
+from coolbound_shadow.stored_heat import stored_heat
 from coolbound_shadow.summary import LimitValue, ModelLimit, limit_value
-from coolbound_shadow.twin_inputs import Refusal, TwinInputs, twin_inputs
+from coolbound_shadow.twin_inputs import STEP_S, Refusal, TwinInputs, twin_inputs
+
+REPEATED_STEPS = 7 * DAY_STEPS
+"""Steps of the operator that are run twice, to see that nothing differs. [1]"""
 
 WATER_SIDE_POINTS = (
     "chiller_power",
@@ -58,8 +68,9 @@ class Twin:
     """What operator and policy come to in the model. Static.
 
     Attributes:
-        potential: Modelled potential, positive where the policy uses less.
-        null_test: Measured operator against the operator in the model.
+        potential: Modelled potential, positive where the policy uses less, corrected
+            for the heat left at the end.
+        null_test: Measured operator against the operator in the model (N1).
         null_basis: What power the null test compares.
         replay_percent: The operator in the policy's place; must be exactly 0.
             None where the model could not be run. [percent]
@@ -67,8 +78,18 @@ class Twin:
         limits: The 21 limits in both rollouts; empty where not run.
         stored_heat_percent: Heat that the policy's plant holds more than the
             operator's at the end, of the operator's facility energy. [percent]
+        charge_percent: Electricity that removing that heat takes, of the same; the
+            potential is less by it. [percent]
         trips: Steps with servers too hot to run: operator, policy. [1]
         notes: What had to be assumed, one sentence each.
+        placebo: The operator against itself, every set-point one row late (N2).
+        powers: Facility power in the model at each row, operator and policy, NaN
+            where unknown, shape (2, T); None where not run. [kW]
+        measured: What the null test holds against the operator in the model: measured
+            and modelled, shape (2, T); None where not measured. [kW]
+        parts: Parts that the log was simulated in. [1]
+        novel: Rows at which the policy, in the model, was out of what it was trained
+            on, bool, shape (T,); None where not run.
     """
 
     potential: Interval
@@ -78,8 +99,14 @@ class Twin:
     operator: str = ""
     limits: tuple[ModelLimit, ...] = ()
     stored_heat_percent: float = 0.0
+    charge_percent: float = 0.0
     trips: tuple[int, int] = (0, 0)
     notes: tuple[str, ...] = ()
+    placebo: Interval = NOT_RUN
+    powers: np.ndarray | None = None
+    measured: np.ndarray | None = None
+    parts: int = 1
+    novel: np.ndarray | None = None
 
 
 def compare_in_model(
@@ -105,28 +132,37 @@ def compare_in_model(
     except Refusal as reason:
         refused = Interval(refused=str(reason))
         return Twin(refused, refused)
-    params = task_params(site, inputs.scenario)
-    operator, word = _operator(site, inputs)
-    start = start_plant(jax.random.key(seed), inputs.place, _first(inputs), params)
-    run = _Runner(params, start, inputs.steps, seed, progress)
+    run = _runner(site, inputs, seed, progress)
+    operator, word = _operator(site, inputs, run.parts)
     baseline = run.plain(operator, "operator in the model")
-    again = run.plain(operator, "null test")
-    null_test, basis = _null_test(log, inputs, baseline)
-    replay = float(np.sum(baseline.facility - again.facility))
+    measured, basis = _measured(log, inputs, baseline)
+    refused = Interval(refused=basis)
     found = Twin(
         potential=Interval(),
-        null_test=null_test,
-        null_basis=basis,
-        replay_percent=100.0 * replay / float(np.sum(baseline.facility)),
+        null_test=refused if measured is None else _paired(log, *measured),
+        null_basis="" if measured is None else basis,
+        replay_percent=run.repeated(operator, baseline),
         operator=word,
         notes=inputs.notes,
+        placebo=_placebo(log, inputs, run, baseline),
+        measured=measured,
+        parts=run.parts.number,
     )
     try:
         other = run.shielded(policy, model)
     except Exception as error:  # A policy that cannot run has no potential.
         reason = f"the policy raised {type(error).__name__} in the model"
         return dataclasses.replace(found, potential=Interval(refused=reason))
-    return _with_policy(found, site, log, inputs, baseline, other)
+    found = _with_policy(found, site, log, inputs, baseline, other)
+    return dataclasses.replace(found, novel=_novel(policy, inputs, other))
+
+
+def _novel(policy: Policy, inputs: TwinInputs, other: Rollout) -> np.ndarray:
+    """Return the rows at which the policy's own course is unfamiliar to it, (T,)."""
+    seen = rolled_inputs(other.values, other.applied, inputs.clock)
+    view = dataclasses.replace(plain_view(), factor=policy.view.factor)
+    novel = is_novel(*novelty(policy.controller, view, seen))
+    return np.concatenate([[False], novel[inputs.last_step]])
 
 
 def _with_policy(
@@ -139,17 +175,23 @@ def _with_policy(
 ) -> Twin:
     powers = [_at_rows(log, inputs, each.facility) for each in (baseline, other)]
     potential = _paired(log, *powers)
-    stored = _stored_heat(other.state.task, site) - _stored_heat(baseline.state, site)
+    stored = stored_heat(other.state.task, site) - stored_heat(baseline.state, site)
     energy = float(np.sum(baseline.facility)) * 1e3 * 300.0
     if not np.all(np.isfinite(other.facility)):
         potential = Interval(refused="the policy's power in the model is not finite")
         stored = 0.0
+    # Every kilowatt-hour that is no cooling becomes heat that cooling must move.
+    moved = float(np.sum(baseline.facility - baseline.water_side))
+    charge = stored * float(np.sum(baseline.water_side)) / moved
+    potential = shifted(potential, -100.0 * charge / energy)
     return dataclasses.replace(
         found,
         potential=refuse_against_null(potential, found.null_test),
         limits=_model_limits(baseline, other),
         stored_heat_percent=100.0 * stored / energy,
+        charge_percent=100.0 * charge / energy,
         trips=(baseline.tripped, other.tripped),
+        powers=np.stack(powers),
     )
 
 
@@ -159,50 +201,85 @@ class _Runner:
 
     params: TaskParams
     start: tuple[Observation, TaskState]
-    steps: int
+    parts: Parts
     seed: int
     progress: Progress | None
 
     def plain(self, controller: Controller, what: str) -> Rollout:
         """Return the rollout of an operator."""
-        return roll_out(
+        return self._stitched(*self._plain(controller, self.parts.length, what))
+
+    def repeated(self, controller: Controller, baseline: Rollout) -> float:
+        """Return how far an operator's second run is off its first [percent]."""
+        steps = min(self.parts.length, REPEATED_STEPS)
+        rows, _ = self._plain(controller, steps, "null test")
+        again = rows["facility"][:steps, 0].astype(np.float64) / 1e3
+        first = baseline.facility[: len(again)]
+        return 100.0 * float(np.sum(first - again)) / float(np.sum(first))
+
+    def shielded(self, policy: Policy, model: SafetyModel) -> Rollout:
+        """Return the rollout of a policy behind the safety layer."""
+        observation, state = self.start
+        memory = first_memory((self.parts.number,))
+        return self._stitched(
+            *roll_lanes(
+                ShieldedTask(CoolingTask()),
+                policy.controller,
+                ShieldedParams(task=self.params, safety=model),
+                (observation, ShieldedState(state, observation, memory)),
+                self.parts.length,
+                self.seed,
+                # The model has every point: what a log lacks is assumed nowhere.
+                dataclasses.replace(plain_view(), factor=policy.view.factor),
+                self.progress,
+                "policy in the model",
+            )
+        )
+
+    def _plain(self, controller: Controller, steps: int, what: str) -> tuple[Any, Any]:
+        return roll_lanes(
             CoolingTask(),
             controller,
             self.params,
             self.start,
-            self.steps,
+            steps,
             self.seed,
             plain_view(),
             self.progress,
             what,
         )
 
-    def shielded(self, policy: Policy, model: SafetyModel) -> Rollout:
-        """Return the rollout of a policy behind the safety layer."""
-        observation, state = self.start
-        return roll_out(
-            ShieldedTask(CoolingTask()),
-            policy.controller,
-            ShieldedParams(task=self.params, safety=model),
-            (observation, ShieldedState(state, observation, first_memory((1,)))),
-            self.steps,
-            self.seed,
-            # The model has every point: what a log lacks is assumed nowhere.
-            dataclasses.replace(plain_view(), factor=policy.view.factor),
-            self.progress,
-            "policy in the model",
-        )
+    def _stitched(self, rows: dict[str, np.ndarray], state: Any) -> Rollout:
+        return as_rollout(stitch(rows, self.parts), state)
 
 
-def _operator(site: Site, inputs: TwinInputs) -> tuple[Controller, str]:
+def _runner(
+    site: Site, inputs: TwinInputs, seed: int, progress: Progress | None
+) -> _Runner:
+    parts = cut_parts(inputs.steps)
+    params = task_params(site, inputs.scenario)
+    where = places(inputs.clock + STEP_S * parts.begins, -inputs.clock)
+    first = np.broadcast_to(nominal_action(), (parts.number, ACTION_SIZE))
+    first = first if inputs.actions is None else inputs.actions[parts.begins]
+    applied = jnp.asarray(first, jnp.float32)
+    start = start_plant(jax.random.key(seed), where, applied, params)
+    return _Runner(params, start, parts, seed, progress)
+
+
+def _operator(site: Site, inputs: TwinInputs, parts: Parts) -> tuple[Controller, str]:
     if inputs.actions is not None:
-        return logged_operator(inputs.actions), "the logged set-points"
+        return logged_operator(inputs.actions, parts.begins), "the logged set-points"
     return Legacy(parse_operator(site)), "the `legacy` rule with the site's settings"
 
 
-def _first(inputs: TwinInputs) -> jax.Array:
-    first = nominal_action() if inputs.actions is None else inputs.actions[0]
-    return jnp.asarray(first, jnp.float32)[None, :]
+def _placebo(log: Log, inputs: TwinInputs, run: _Runner, baseline: Rollout) -> Interval:
+    """Return the operator against itself one row late: the floor of the noise."""
+    if inputs.actions is None:
+        return Interval(refused="the log lacks set-points")
+    late = logged_operator(inputs.actions, run.parts.begins - inputs.per_row)
+    other = run.plain(late, "placebo")
+    powers = [_at_rows(log, inputs, each.facility) for each in (baseline, other)]
+    return _paired(log, *powers)
 
 
 def _at_rows(log: Log, inputs: TwinInputs, power: np.ndarray) -> np.ndarray:
@@ -218,20 +295,26 @@ def _paired(log: Log, baseline: np.ndarray, other: np.ndarray) -> Interval:
     return paired_difference(baseline, other, log.time_utc, log.offset, log.step_s)
 
 
-def _null_test(log: Log, inputs: TwinInputs, baseline: Rollout) -> tuple[Interval, str]:
-    """Return measured operator against operator in the model, and of what."""
+def _measured(
+    log: Log, inputs: TwinInputs, baseline: Rollout
+) -> tuple[np.ndarray | None, str]:
+    """Return measured and modelled power of the operator, (2, T) [kW], and of what.
+
+    Where nothing was measured, the text is the reason.
+    """
     readings = log.usable()
     facility = readings[:, POINT_INDEX["facility_power"]]
     if np.any(np.isfinite(facility)):
         modelled = _at_rows(log, inputs, baseline.facility)
-        return _paired(log, facility, modelled), "facility power"
+        return np.stack([facility, modelled]), "facility power"
     parts = readings[:, [POINT_INDEX[name] for name in WATER_SIDE_POINTS]]
     measured = np.sum(parts, axis=1)
     if not np.any(np.isfinite(measured)):
-        reason = "the log has neither facility power nor all of the plant's consumers"
-        return Interval(refused=reason), ""
+        return None, (
+            "the log has neither facility power nor all of the plant's consumers"
+        )
     modelled = _at_rows(log, inputs, baseline.water_side)
-    return _paired(log, measured, modelled), "power of chillers, pumps and towers"
+    return np.stack([measured, modelled]), "power of chillers, pumps and towers"
 
 
 def _model_limits(baseline: Rollout, other: Rollout) -> tuple[ModelLimit, ...]:
@@ -249,28 +332,3 @@ def _model_limits(baseline: Rollout, other: Rollout) -> tuple[ModelLimit, ...]:
         )
         for i, limit in enumerate(LIMITS)
     )
-
-
-def _stored_heat(state: Any, site: Site) -> float:
-    """Return the heat held by servers, air, structure and water above 0 degC [J]."""
-    plant: PlantState = jax.tree.map(np.asarray, state.plant)
-    return _air_side(plant, site.plant) + _water(plant, site.plant)
-
-
-def _air_side(plant: PlantState, params: PlantParams) -> float:
-    it = params.it
-    zones = np.asarray(ZONE_SHARE)[None, :, None] * float(it.design_power) / HALLS
-    held = (
-        float(it.server_capacity) * np.asarray(plant.server_temp)
-        + float(it.air_capacity) * np.asarray(plant.hot_aisle_temp)
-        + float(it.structure_capacity) * np.asarray(plant.structure_temp)
-    )
-    return float(np.sum(zones * held))
-
-
-def _water(plant: PlantState, params: PlantParams) -> float:
-    cell = float(params.chw.pipe_mass) / PIPE_CELLS
-    pipes = np.sum(plant.supply_pipe_temp) + np.sum(plant.return_pipe_temp)
-    buffer = float(params.chw.buffer_mass) * np.sum(plant.buffer_temp)
-    basin = float(params.condenser.basin_mass) * np.sum(plant.basin_temp)
-    return WATER_HEAT * float(cell * pipes + buffer + basin)

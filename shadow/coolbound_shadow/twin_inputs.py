@@ -16,6 +16,7 @@ import numpy as np
 
 from coolbound_envs import components, psychrometrics
 from coolbound_envs.constants import WATER_HEAT
+from coolbound_envs.halls import ZONE_SHARE
 from coolbound_envs.scenario import Place, Scenario
 from coolbound_envs.site import Site
 from coolbound_envs.spec import CHANNEL_NAMES, HALLS, POINT_INDEX, ZONES
@@ -54,6 +55,7 @@ class TwinInputs:
     Attributes:
         scenario: Weather and load.
         place: Where it begins.
+        clock: Local standard time of that, since the year began. [s]
         steps: Model steps from the first row to the last. [1]
         last_step: Model step that ends at each row but the first, (T - 1,). [1]
         per_row: Model steps in a step of the log. [1]
@@ -64,6 +66,7 @@ class TwinInputs:
 
     scenario: Scenario
     place: Place
+    clock: int
     steps: int
     last_step: np.ndarray
     per_row: int
@@ -94,6 +97,7 @@ def twin_inputs(site: Site, log: Log) -> TwinInputs:
     return TwinInputs(
         scenario=scenario,
         place=one_place(clock, -clock),
+        clock=clock,
         steps=steps,
         last_step=since[1:] // STEP_S - 1,
         per_row=log.step_s // STEP_S,
@@ -142,7 +146,7 @@ def _hall_work(site: Site, readings: np.ndarray, hall: int) -> np.ndarray:
     names = [f"inlet_temp_hall{hall + 1}_zone{z + 1}" for z in range(ZONES)]
     inlets = np.stack([_column(readings, name) for name in names], axis=1)
     inlets = np.where(np.isfinite(inlets), inlets, USUAL_INLET)
-    return power / np.mean(_power_factor(inlets, site), axis=1)
+    return power / (_power_factor(inlets, site) @ np.asarray(ZONE_SHARE))
 
 
 def _power_factor(inlet: np.ndarray, site: Site) -> np.ndarray:

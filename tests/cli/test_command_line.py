@@ -22,7 +22,7 @@ def is_one_sentence(text: str) -> bool:
     ("words", "said"),
     [
         ((), "expected one of simulate, train"),
-        (("calibrate",), "expected one of simulate, train"),
+        (("polish",), "expected one of simulate, train"),
         (("shadwo",), "did you mean 'shadow'?"),
         (("simulate", "--days", "0"), "expected a whole number from 1 to 366"),
         (("simulate", "--colour"), "unrecognized arguments: --colour"),

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 
 from coolbound.arguments import parse
-from coolbound.compose import policy_folder
+from coolbound.choices import RULES
+from coolbound.compose import named_controller, policy_folder
 from coolbound.evaluation.blame import CAUSES, blame
 from coolbound.evaluation.contest import combinations, place_of, spread
 from coolbound.evaluation.entries import describe, entries
 from coolbound.verbs.evaluate import command
+from coolbound_controllers.g36 import G36
 from coolbound_controllers.policy import load_policy, save_policy
 from coolbound_envs.features import FEATURE_NAMES, feature_map
 from coolbound_envs.limit_table import LIMIT_NAMES
@@ -112,6 +114,7 @@ def test_a_folder_with_an_equals_sign_is_a_folder(folder: Path, tmp_path: Path) 
         ("weather", "phoenix"),
         ("load", "google2019"),
         ("faults", "none"),
+        ("start", "7"),
     ],
 )
 def test_nothing_is_compared_twice(
@@ -155,21 +158,22 @@ def test_the_spread_is_that_of_the_reference_tasks() -> None:
 
 def test_every_place_has_its_weather_its_load_and_its_schedule() -> None:
     weather, loads, drills = ("a", "b", "c"), ("x", "y"), ("none", "drill")
-    numbers = combinations(weather, loads, drills)
-    assert len(set(numbers)) == 3 * 2 * 2
-    place = place_of(numbers, len(drills), 5)
+    starts = (5, 100)
+    numbers = combinations(weather, loads, drills, starts)
+    assert len(set(numbers)) == 3 * 2 * 2 * 2
+    place = place_of(numbers, len(drills), starts)
     rows = [name for name in weather for _ in drills]
-    for lane, (city, load, drill) in enumerate(numbers):
+    for lane, (city, load, drill, start) in enumerate(numbers):
         assert rows[int(place.city[lane])] == weather[city]
         # A schedule goes to the rows whose number has its remainder.
         assert int(place.city[lane]) % len(drills) == drill
         assert int(place.trace[lane]) == load
-    assert np.all(np.asarray(place.time) == 5 * 86400)
+        assert int(place.time[lane]) == starts[start] * 86400
 
 
 def test_the_command_on_the_page_does_the_same_again(tmp_path: Path) -> None:
     given = ["evaluate", "--controllers", "g36", "a b=x,y", "--weather", "phoenix",
-             "--load", "google2019", "azure2019", "--days", "3", "--start", "5",
+             "--load", "google2019", "azure2019", "--days", "3", "--start", "5", "90",
              "--vary", "0.1", "--random-faults", "0.25", "--seed", "4",
              "--faults", "none", "drill.toml", "--filter-off"]  # fmt: skip
     first = parse(given)
@@ -385,3 +389,51 @@ def test_seeds_behind_the_safety_layer_are_compared_seed_by_seed(
     assert (
         sum(told["by_limit"].values()) == told["count"] == sum(told["by_kind"].values())
     )
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_can_be_named_wherever_a_controller_is(name: str) -> None:
+    found = named_controller(name, site())
+    assert found.name == name
+    assert callable(found.controller.act)
+    assert found.is_shielded == (name == "start")
+
+
+def test_a_misspelt_rule_is_answered_with_the_nearest() -> None:
+    with pytest.raises(InputError, match=r"did you mean 'g36_tuned'\?"):
+        named_controller("g36_tund", site())
+
+
+def test_warm_g36_has_the_warmest_air_that_a_policy_may_ask_for() -> None:
+    warm = named_controller("g36_25", site()).controller
+    plain = named_controller("g36", site()).controller
+    assert isinstance(warm, G36)
+    assert isinstance(plain, G36)
+    assert warm.settings.supply_air_reset == channel_array("upper")[0] == 25.0
+    assert plain.settings.supply_air_reset == 24.0
+
+
+def test_the_optimum_decides_nothing(tmp_path: Path, coolbound: Callable) -> None:
+    words = ("--controllers", "optimum", "--out", tmp_path / "out")
+    ran = coolbound("evaluate", *words)
+    assert ran.code == 2
+    assert "found 'optimum' alone, expected a controller beside" in ran.err
+    with pytest.raises(InputError, match="it decides nothing"):
+        named_controller("optimum", site())
+
+
+@pytest.mark.long
+def test_nobody_who_runs_the_plant_reaches_the_optimum(
+    tmp_path: Path, coolbound: Callable
+) -> None:
+    words = ("--controllers", "g36", "g36_tuned", "pid", "optimum", "--days", "1")
+    where = ("--weather", "frankfurt-2021", "--start", "20", "200")
+    ran = coolbound("evaluate", *words, *where, "--out", tmp_path / "o", "--json")
+    assert (ran.code, ran.err) == (0, "")
+    data = json.loads(ran.out)
+    assert data["bound"]["hours"] == 24
+    assert data["places"] == [f"frankfurt-2021, day {day}" for day in (21, 201)]
+    assert list(data["cities"]) == ["frankfurt-2021"]
+    for found in data["controllers"].values():
+        assert data["bound"]["cooling_energy_21_kwh"] < found["cooling_energy_21_kwh"]
+    assert all(share < 1.0 for share in data["bound"]["share"].values())

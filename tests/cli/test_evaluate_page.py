@@ -16,10 +16,12 @@ from made_traces import made_trace, with_broken
 from coolbound.console import json_text
 from coolbound.evaluation.compare import compare
 from coolbound.evaluation.day_table import day_table
+from coolbound.evaluation.headroom import headroom
 from coolbound.evaluation.page import render
 from coolbound.evaluation.shown import difference, shown, subjects
 from coolbound.evaluation_table import evaluation_table
 from coolbound_controllers.evaluation import Trace
+from coolbound_controllers.evaluation_bound import Bound
 from coolbound_envs.limit_table import LIMIT_NAMES
 
 PLACES = ("phoenix", "chicago")
@@ -72,13 +74,14 @@ def told(found: dict[str, Trace], days: int = 28) -> dict[str, Any]:
         "fault_schedules": ["none"],
         "random_faults_a_day": 0.0,
         "vary": 0.0,
-        "start": 0,
+        "start": [0],
         "days": days,
         "seed": 0,
         "places": list(PLACES),
         "plants": {},
         "faults": {},
         "policies": policies,
+        "bound": None,
         **compare(found, PLACES, {"ppo": members} if members else {}, rules),
         "machine": {"cores": 2, "processor": "any"},
         "versions": {"jax": "1", "jaxlib": "1", "numpy": "1"},
@@ -296,3 +299,63 @@ def test_a_filter_off_row_is_a_policy_without_a_guard() -> None:
     assert rows["mine (filter off)"].is_learned
     assert not rows["mine (filter off)"].is_guarded
     assert rows["mine"].is_guarded
+
+
+def bounded() -> tuple[dict[str, Any], dict[str, Trace]]:
+    """Return data with an optimum that uses half of what `g36` uses in each place."""
+    data = told(traces())
+    base = [
+        part["controllers"]["g36"]["cooling_energy_21_kwh"]
+        for part in data["cities"].values()
+    ]
+    power = np.asarray([0.5 * energy * 1e3 / (24.0 * 28) for energy in base])
+    found = Bound(power, hours=24, every=7, unsolved=np.asarray([0, 2]))
+    return data | {"bound": headroom(found, PLACES, 28, data)}, traces()
+
+
+def test_the_share_of_the_way_is_measured_from_the_baseline_to_the_optimum() -> None:
+    data, _ = bounded()
+    energy = {
+        name: each["cooling_energy_21_kwh"]
+        for name, each in data["controllers"].items()
+    }
+    bound = data["bound"]
+    assert bound["cooling_energy_21_kwh"] == pytest.approx(0.5 * energy["g36"])
+    assert bound["percent"] == pytest.approx(50.0)
+    assert bound["unsolved_hours"] == 2
+    for name in ("g36_tuned", "mine"):
+        wanted = (energy["g36"] - energy[name]) / (0.5 * energy["g36"])
+        assert bound["share"][name] == pytest.approx(wanted)
+    assert "g36" not in bound["share"]
+    assert set(bound["places"]) == set(PLACES)
+
+
+def test_the_page_and_the_table_show_the_way_to_the_optimum() -> None:
+    data, found = bounded()
+    shown_page = render(data, found)
+    assert "Of the way from g36 to the optimum at rest" in shown_page
+    assert "every 7th" in shown_page
+    assert "in 2 of all no set-points keep every limit" in shown_page
+    share = 100.0 * data["bound"]["share"]["mine"]
+    assert f"{share:.0f} %" in shown_page
+    assert f"mine {share:.0f} %" in evaluation_table(data)
+    assert "optimum" not in page(), "who did not ask for it is not shown it"
+
+
+def test_blocks_of_one_place_are_one_place() -> None:
+    found = traces()
+    names = ("phoenix", "phoenix")
+    rules = [name for name in found if name.startswith("g36")]
+    data = compare(found, names, {}, rules)
+    assert list(data["cities"]) == ["phoenix"]
+    one = data["cities"]["phoenix"]["controllers"]["mine"]
+    assert one["total_energy_kwh"] == data["controllers"]["mine"]["total_energy_kwh"]
+
+
+def test_a_page_of_several_starts_says_so_and_draws_no_year() -> None:
+    data = told(traces()) | {"start": [15, 106, 197, 288]}
+    text = render(data, traces())
+    assert "each from days 16 and 107 and 198 and 289 of the year" in text
+    assert "seasons are missing" not in text
+    assert "31 % of the year" in text
+    assert "Cooling power, mean of each day" not in text

@@ -27,6 +27,7 @@ def actor_after(task: Task, updates: int) -> Actor:
     return learner.weights.actor
 
 
+@pytest.mark.long
 def test_a_hundred_times_the_cost_and_its_limit_is_the_same_policy() -> None:
     """AC10 with a factor that rounds; 128, which does not, is tested bit for bit."""
     one = actor_after(drift_task(limit=0.05), 4)

@@ -18,7 +18,6 @@ from coolbound_controllers.cpo import (
     CpoLearner,
     init_learner,
     make_update,
-    rate_share,
     samples_of,
 )
 from coolbound_controllers.cpo_critics import fit_critics, init_critic_optimiser
@@ -27,6 +26,7 @@ from coolbound_controllers.cpo_settings import RANGES, CpoSettings
 from coolbound_controllers.cpo_step import improve_policy
 from coolbound_controllers.networks import heads, init_critics
 from coolbound_controllers.on_policy import assess, limits_in_units, mean_costs
+from coolbound_controllers.optimiser import rate_share
 from coolbound_controllers.policy import propose
 from coolbound_controllers.rollout import World, collect
 from coolbound_controllers.settings import override

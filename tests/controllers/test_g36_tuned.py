@@ -144,7 +144,8 @@ def test_without_a_reset_pumps_stand_as_the_guideline_has_them() -> None:
     assert GUIDELINE.pump is None
     assert G36(settings()) == G36(settings(), GUIDELINE)
     seen = observed()
-    action, _ = G36(settings()).act(jax.random.key(0), G36(settings()).init((4,)), seen)
+    act = jax.jit(G36(settings()).act)
+    action, _ = act(jax.random.key(0), G36(settings()).init((4,)), seen)
     # Two machines: full speed, at the pumps' ramp.
     speed = np.minimum(np.asarray(seen.applied)[:, 6] + 0.1, 1.0)
     np.testing.assert_allclose(action.cw_pump_speed, speed, rtol=1e-6)
@@ -303,7 +304,7 @@ def test_constants_can_be_traced_for_a_whole_generation_at_once() -> None:
     """The search hands arrays where the file hands numbers: the same action."""
     seen, values = observed(), dict(shipped())
     operator = g36_tuned(settings())
-    fixed, _ = operator.act(jax.random.key(0), operator.init((4,)), seen)
+    fixed, _ = jax.jit(operator.act)(jax.random.key(0), operator.init((4,)), seen)
 
     @jax.jit
     def traced(values: dict[str, jax.Array]) -> Any:

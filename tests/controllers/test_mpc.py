@@ -27,6 +27,7 @@ from coolbound_envs.cooling import acting_disturbance
 from coolbound_envs.interval import run_interval
 from coolbound_envs.limit_table import LIMIT_NAMES, TOLERANCE
 from coolbound_envs.spec import CHANNELS, channel_array
+from coolbound_envs.state import Disturbance, PlantState
 from coolbound_envs.types import Observation, action_from_vector, action_to_vector
 
 LANES = 4
@@ -56,8 +57,9 @@ def resting() -> tuple[Observation, Any, Any]:
 @functools.cache
 def outlook() -> Outlook:
     seen = resting()[0]
+    look = jax.jit(made().outlook)
     with jax.numpy_rank_promotion("allow"):
-        return made().outlook(seen, seen.applied[:, PLANNED:])
+        return look(seen, seen.applied[:, PLANNED:])
 
 
 @functools.cache
@@ -91,9 +93,19 @@ def held() -> jax.Array:
     return jnp.tile(outlook().in_force[None], (QUICK.horizon, 1, 1))
 
 
+@jax.jit
+def now(seen: Observation) -> Disturbance:
+    return disturbance_now(seen, site().plant)
+
+
+@jax.jit
+def rebuilt(seen: Observation) -> PlantState:
+    return reconstruct(seen, disturbance_now(seen, site().plant), site().plant)
+
+
 def test_the_load_that_acts_is_found_from_power_and_inlets() -> None:
     seen, state, params = resting()
-    found = disturbance_now(seen, site().plant)
+    found = now(seen)
     # The reading is of the interval before: load that has not moved since.
     before = dataclasses.replace(state.place, time=state.place.time - 300)
     true, _ = acting_disturbance(dataclasses.replace(state, place=before), params)
@@ -105,7 +117,7 @@ def test_the_load_that_acts_is_found_from_power_and_inlets() -> None:
 def both_ahead() -> tuple[Any, Any, Any, Any]:
     """Return true and reconstructed plants a quarter of an hour on."""
     seen, state, _ = resting()
-    acting = disturbance_now(seen, site().plant)
+    acting = now(seen)
     action = action_from_vector(seen.applied)
 
     @jax.jit
@@ -117,7 +129,7 @@ def both_ahead() -> tuple[Any, Any, Any, Any]:
         return last, jax.tree.map(lambda x: x[-1], summaries)
 
     with jax.numpy_rank_promotion("allow"):
-        return (*ahead(state.plant), *ahead(reconstruct(seen, acting, site().plant)))
+        return (*ahead(state.plant), *ahead(rebuilt(seen)))
 
 
 @pytest.mark.parametrize(
@@ -154,8 +166,8 @@ def test_a_reconstructed_plant_takes_the_power_that_the_true_one_takes() -> None
 
 def test_machines_are_reconstructed_as_they_are_counted() -> None:
     seen = observed(chillers_running=1, chillers_starting=1, economizer_running=1)
-    state = reconstruct(seen, disturbance_now(seen, site().plant), site().plant)
-    machines = state.sequencer
+    with jax.numpy_rank_promotion("allow"):
+        machines = rebuilt(seen).sequencer
     assert np.all(np.asarray(machines.running_count) == 1.0)
     assert np.all(np.asarray(machines.commanded_count) == 2.0)
     assert np.all(np.asarray(machines.economizer) == 1.0)
@@ -302,6 +314,6 @@ def test_the_last_plan_is_where_the_next_one_starts() -> None:
 def test_a_reading_that_never_came_leaves_everything_to_the_rule() -> None:
     seen = observed(chw_return_temp=float("nan"))
     rule = made().rule
-    ruled, _ = rule.act(jax.random.key(0), rule.init((LANES,)), seen)
+    ruled, _ = jax.jit(rule.act)(jax.random.key(0), rule.init((LANES,)), seen)
     theirs = np.asarray(action_to_vector(ruled))
     np.testing.assert_allclose(asked(seen), theirs, rtol=1e-6)

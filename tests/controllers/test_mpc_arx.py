@@ -30,7 +30,7 @@ from coolbound_controllers.operator_settings import parse_operator
 from coolbound_envs.cooling import CoolingTask
 from coolbound_envs.limit_table import LIMIT_NAMES, TOLERANCE
 from coolbound_envs.spec import channel_array
-from coolbound_envs.types import action_to_vector
+from coolbound_envs.types import Action, action_to_vector
 
 N, M, D, LAGS, HORIZON = 3, 2, 1, 2, 5
 ROUNDS = 4000
@@ -139,11 +139,14 @@ def cost_of(plan: np.ndarray, case: Case) -> float:
     )
 
 
+planned = jax.jit(best_plan, static_argnums=3)
+
+
 @functools.cache
 def solved(seed: int) -> tuple[np.ndarray, np.ndarray, float]:
     case = random_case(seed)
     condensed = condense(case.model, case.weights, HORIZON)
-    plan, _ = best_plan(condensed, case.past, case.aim, ROUNDS)
+    plan, _ = planned(condensed, case.past, case.aim, ROUNDS)
     return np.asarray(plan, np.float64), *by_cvxpy(case)
 
 
@@ -175,8 +178,8 @@ def test_box_and_rates_bind_in_these_cases() -> None:
 def test_few_rounds_come_close_enough_for_a_set_point() -> None:
     """The controller's own number of rounds, on its own program."""
     case, controller = plant_case(), made()
-    rough, _ = best_plan(controller.plans[0], *case, controller.settings.rounds)
-    exact, _ = best_plan(controller.plans[0], *case, 4000)
+    rough, _ = planned(controller.plans[0], *case, controller.settings.rounds)
+    exact, _ = planned(controller.plans[0], *case, 4000)
     ramp = (
         channel_array("ramp")[:SIZE]
         / (channel_array("upper") - channel_array("lower"))[:SIZE]
@@ -196,7 +199,7 @@ def test_ends_that_ramps_cannot_reach_give_way() -> None:
     low, high = ends(aim, HORIZON)
     assert np.all(np.asarray(low) <= np.asarray(high) + 1e-6)
     condensed = condense(case.model, case.weights, HORIZON)
-    plan, _ = best_plan(condensed, case.past, aim, ROUNDS)
+    plan, _ = planned(condensed, case.past, aim, ROUNDS)
     np.testing.assert_allclose(plan[:, 0], [0.15, 0.25, 0.35, 0.45, 0.55], atol=0.01)
     np.testing.assert_allclose(plan[:, 1], [0.85, 0.75, 0.65, 0.55, 0.45], atol=0.01)
 
@@ -226,7 +229,7 @@ def test_an_offset_that_lasts_is_learned_and_removed() -> None:
     for _ in range(60):
         past = Past(single([[x]]), single([[v]]), nothing, single([bias]))
         aim = Aim(all_of_it, nothing, nothing, all_of_it, single([0.2]), single([v]))
-        plan, predicted = best_plan(condensed, past, aim, 100)
+        plan, predicted = planned(condensed, past, aim, 100)
         v, expected = float(plan[0, 0]), float(predicted[0])
         x = 0.5 * x + v + 0.4
         bias += LEARN * (x - expected)
@@ -270,6 +273,14 @@ def decide() -> Any:
     return jax.jit(made().act)
 
 
+def twice_ruled(seen: Any) -> Action:
+    """Return what the rule asks for when it sees the same thing again."""
+    rule, memory = jax.jit(made().rule.act), made().rule.init((4,))
+    _, memory = rule(jax.random.key(0), memory, seen)
+    action, _ = rule(jax.random.key(0), memory, seen)
+    return action
+
+
 def asked(**readings: float) -> np.ndarray:
     memory, seen = made().init((4,)), observed(**readings)
     action = action_to_vector(seen_action(seen, memory))
@@ -285,9 +296,7 @@ def seen_action(seen: Any, memory: Any) -> Any:
 def test_a_reading_that_never_came_leaves_everything_to_the_rule() -> None:
     seen = observed(cw_return_temp=float("nan"))
     action = action_to_vector(seen_action(seen, made().init((4,))))
-    rule = made().rule
-    ruled, memory = rule.act(jax.random.key(0), rule.init((4,)), seen)
-    ruled, _ = rule.act(jax.random.key(0), memory, seen)
+    ruled = twice_ruled(seen)
     found = np.asarray(action)[:, [0, 1, 2, 3, 5, 6]]
     theirs = np.asarray(action_to_vector(ruled))[:, [0, 1, 2, 3, 5, 6]]
     np.testing.assert_allclose(found, theirs, rtol=1e-5)
@@ -307,9 +316,7 @@ def test_machines_are_those_of_the_rule() -> None:
     assert made().rule.is_guest
     seen = observed()
     ours = asked()
-    rule = made().rule
-    action, memory = rule.act(jax.random.key(0), rule.init((4,)), seen)
-    action, _ = rule.act(jax.random.key(0), memory, seen)
+    action = twice_ruled(seen)
     np.testing.assert_array_equal(
         ours[:, 8:], np.asarray(action_to_vector(action))[:, 8:]
     )

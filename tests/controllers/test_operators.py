@@ -109,9 +109,10 @@ def test_g36_cools_freely_in_a_frankfurt_winter_and_never_in_singapore() -> None
 def test_operators_speak_for_a_batch_and_for_one_plant(name: str) -> None:
     operator = OPERATORS[name](settings())
     seen = observed()
-    batch, _ = operator.act(jax.random.key(0), operator.init((4,)), seen)
+    act = jax.jit(operator.act)
+    batch, _ = act(jax.random.key(0), operator.init((4,)), seen)
     first = jax.tree.map(lambda x: x[0], seen)
-    single, _ = operator.act(jax.random.key(0), operator.init(()), first)
+    single, _ = act(jax.random.key(0), operator.init(()), first)
     for one, many in zip(jax.tree.leaves(single), jax.tree.leaves(batch), strict=True):
         np.testing.assert_allclose(one, many[0], rtol=1e-6)
 

@@ -75,6 +75,7 @@ def test_the_deployed_policy_is_the_linear_quadratic_regulator() -> None:
     assert entropy == pytest.approx(REGULATOR.target_entropy, abs=0.1)
 
 
+@pytest.mark.long
 def test_it_ends_at_the_optimum_of_the_linear_program_within_every_limit() -> None:
     """Two limits bind, one is slack. Return and costs within 2 %, prices within
     10 % of the duals, lam / u as the reward's unit is 1; the slack limit's is 0."""

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from sac_tasks import SMALL, filtered_task
 
 from coolbound_controllers.sac import make_update
@@ -23,6 +24,7 @@ def run(task: Task, seed: int) -> tuple[SacLearner, list[Any]]:
     return learner, found
 
 
+@pytest.mark.long
 def test_many_seeds_side_by_side_equal_single_runs() -> None:
     """AC8: to 1e-4, over few updates."""
     task, seeds = filtered_task(), (0, 1, 2)

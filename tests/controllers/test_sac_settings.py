@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from coolbound_controllers.sac_learner import sac_pricing
+from coolbound_controllers.lagrangian import pricing
 from coolbound_controllers.sac_settings import LOG_STD_RANGE, RANGES, SacSettings
 from coolbound_envs.tables import InputError
 
@@ -42,6 +42,6 @@ def test_first_spread_lies_within_what_the_actor_can_say() -> None:
 
 
 def test_one_gain_serves_all_constraints_and_a_wrong_count_is_refused() -> None:
-    assert sac_pricing(SacSettings(integral=(0.1,)), 3).integral == (0.1, 0.1, 0.1)
+    assert pricing(SacSettings(integral=(0.1,)), 3).integral == (0.1, 0.1, 0.1)
     with pytest.raises(InputError, match=r"integral: found 2 gains, expected 1 or 3"):
-        sac_pricing(SacSettings(integral=(0.1, 0.2)), 3)
+        pricing(SacSettings(integral=(0.1, 0.2)), 3)

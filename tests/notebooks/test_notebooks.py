@@ -8,6 +8,13 @@ from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+LONG = frozenset({"03_train_and_compare"})
+"""Those that compile a learner: a minute of two cores each."""
+
+RUNS = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.long] * (path.stem in LONG))
+    for path in NOTEBOOKS
+]
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -18,7 +25,7 @@ def test_there_is_a_notebook() -> None:
     assert NOTEBOOKS
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", RUNS)
 def test_notebook_runs_and_keeps_its_own_promises(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """The whole run: a log in, three files out, the same ones every time."""
 
+import hashlib
 import json
 import os
 import re
@@ -15,8 +16,13 @@ import coolbound_shadow
 from coolbound_envs.features import feature_map
 from coolbound_envs.site import Site, load_site
 from coolbound_envs.tables import InputError
+from coolbound_shadow.ledger.keys import load_public, make_key, public_path
+from coolbound_shadow.ledger.reader import LedgerReader
+from coolbound_shadow.ledger.records import Kind
+from coolbound_shadow.ledger.verify import verify
+from coolbound_shadow.recording import LedgerChoice
 from coolbound_shadow.records import read_decisions
-from coolbound_shadow.run import load_log, reference_log, run_shadow
+from coolbound_shadow.run import Wanted, load_log, reference_log, run_shadow
 from coolbound_shadow.writes import WriteCounter
 
 PACKAGE = Path(coolbound_shadow.__file__).parent
@@ -72,6 +78,38 @@ def test_a_corrupt_log_leaves_no_folder(
         run_shadow(site, tmp_path / name, None, out, controller=start_rule)
     assert not out.exists()
     assert list(tmp_path.glob(".out*")) == []
+
+
+def test_the_report_on_record_is_the_one_that_was_written(
+    shadowed: tuple[dict[str, Any], Path],
+    site: Site,
+    log_file: Path,
+    start_rule: Any,
+    tmp_path: Path,
+) -> None:
+    plain, key = shadowed[1], make_key(tmp_path / "key.pem")
+    choice = LedgerChoice(tmp_path / "ledger", key.path)
+    found: Any = run_shadow(
+        site,
+        log_file,
+        None,
+        tmp_path / "out",
+        Wanted(ledger=choice),
+        controller=start_rule,
+    )
+    page = (tmp_path / "out" / "report.html").read_bytes()
+    with LedgerReader(choice.folder) as reader:
+        (report,) = reader.entries(kinds=[Kind.REPORT])
+    assert report.data["sha256"] == hashlib.sha256(page).hexdigest()
+    assert report.data["head"] in page.decode()
+    ledger = found["ledger"]
+    assert ledger["appended"] == ledger["ticks"] == found["decisions"]
+    assert ledger["head"]["count"] == report.seq
+    trusted = load_public([public_path(choice.key)])
+    assert verify(choice.folder, trusted).passed
+    # The head is in the page only: what was decided is the same with a ledger.
+    same = "decisions.parquet"
+    assert (tmp_path / "out" / same).read_bytes() == (plain / same).read_bytes()
 
 
 def test_a_folder_that_is_no_policy_leaves_no_folder(
@@ -133,7 +171,7 @@ def test_a_real_log_runs_from_end_to_end(tmp_path: Path) -> None:
     plant = load_site(PACKAGE / "sites" / "december_plant.toml")
     rule = StartRule(feature_map(plant))
     summary: Any = run_shadow(
-        plant, path, None, tmp_path / "out", step_limit=400, controller=rule
+        plant, path, None, tmp_path / "out", Wanted(step_limit=400), controller=rule
     )
     assert summary["decisions"] == 400
     certified = read_decisions(tmp_path / "out" / "decisions.parquet").certified

@@ -33,14 +33,14 @@ def compare(
 
     Args:
         traces: What each controller did, by its name.
-        places: Names of the places.
+        places: Names of the places; those of the same name are one.
         groups: Names of the seeds of each learner.
         rules: Contenders that need no training: everyone is paired with each of them.
     """
     baseline = next(iter([n for n in (BASELINE, *rules) if n in traces] or traces))
     own = {
-        name: _part({k: at(t, [i]) for k, t in traces.items()}, baseline)
-        for i, name in enumerate(places)
+        name: _part({k: at(t, rows) for k, t in traces.items()}, baseline)
+        for name, rows in _rows_of(places).items()
     }
     whole = _part(traces, baseline)
     for name, pair in whole["paired"].items():
@@ -61,6 +61,13 @@ def compare(
             for name, trace in traces.items()
         },
     }
+
+
+def _rows_of(places: Sequence[str]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for row, name in enumerate(places):
+        found.setdefault(name, []).append(row)
+    return found
 
 
 def _part(traces: Traces, baseline: str) -> dict[str, Any]:

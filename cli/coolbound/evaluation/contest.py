@@ -1,4 +1,4 @@
-"""Where the controllers meet: weather, loads, faults, plants, one start for all."""
+"""Where the controllers meet: weather, loads, faults, plants, the same for all."""
 
 import dataclasses
 import itertools
@@ -36,13 +36,15 @@ class Contest:
 
     Attributes:
         task: Parameters of the plant, its weather, loads and faults.
-        names: Of the places, as tables print them.
+        names: Of the places, as tables print them; alike for all starts of one.
+        lanes: Of what is run side by side: place and start.
         observation: The first one, places first.
         state: The simulation that belongs to it.
     """
 
     task: TaskParams
     names: tuple[str, ...]
+    lanes: tuple[str, ...]
     observation: Observation
     state: TaskState
 
@@ -53,12 +55,12 @@ def prepare(
     loads: Sequence[str],
     drills: Sequence[str],
     days: int,
-    start: int = 0,
+    starts: Sequence[int] = (0,),
     vary: float = 0.0,
     faults_a_day: float = 0.0,
     seed: int = 0,
 ) -> Contest:
-    """Return the places: every weather with every load and every fault schedule.
+    """Return the places: every weather, load, fault schedule and start with each.
 
     Args:
         site: Whose plant and limits are taken.
@@ -66,7 +68,7 @@ def prepare(
         loads: Load traces, shipped or files.
         drills: Files of faults, or `none`.
         days: How long. [1]
-        start: Days after 1 January. [1]
+        starts: Each in days after 1 January: everything begins anew at each. [1]
         vary: Half-width within which every place's plant is drawn: 0.1 is that of the
             reference tasks. [1]
         faults_a_day: Random faults besides, in the mix of the reference tasks. [1]
@@ -75,23 +77,28 @@ def prepare(
     Raises:
         InputError: A name or a file is wrong, or stands there twice.
     """
-    for option, names in (("weather", weather), ("load", loads), ("faults", drills)):
-        _refuse_twice(option, names)
+    given = {"weather": weather, "load": loads, "faults": drills, "start": starts}
+    for option, names in given.items():
+        _refuse_twice(option, [str(name) for name in names])
     task = dataclasses.replace(
         plant_task(site, _rows(weather, drills), loads),
         variation=spread(vary),
         faults=_plan([_events(name) for name in drills], faults_a_day, days),
     )
-    numbers = combinations(weather, loads, drills)
-    place = place_of(numbers, len(drills), start)
+    numbers = combinations(weather, loads, drills, starts)
+    place = place_of(numbers, len(drills), starts)
     begin = jax.jit(CoolingTask(settle_steps=SETTLE_STEPS).start_at)
     observation, state = begin(jax.random.key(seed), place, task)
-    names = tuple(_place_name(weather, loads, drills, *each) for each in numbers)
-    return Contest(task, names, observation, state)
+    names = tuple(_place_name(weather, loads, drills, *each[:3]) for each in numbers)
+    lanes = names
+    if len(starts) > 1:
+        firsts = (starts[each[3]] + 1 for each in numbers)
+        lanes = tuple(f"{n}, day {day}" for n, day in zip(names, firsts, strict=True))
+    return Contest(task, names, lanes, observation, state)
 
 
-def combinations(*options: Sequence[str]) -> list[tuple[int, ...]]:
-    """Return every weather with every load and every schedule, by number."""
+def combinations(*options: Sequence[Any]) -> list[tuple[int, ...]]:
+    """Return each of the options with each, by number."""
     return list(itertools.product(*(range(len(names)) for names in options)))
 
 
@@ -100,19 +107,22 @@ def _rows(weather: Sequence[str], drills: Sequence[str]) -> list[str]:
     return [name for name in weather for _ in drills]
 
 
-def place_of(numbers: Sequence[tuple[int, ...]], drills: int, start: int) -> Place:
+def place_of(
+    numbers: Sequence[tuple[int, ...]], drills: int, starts: Sequence[int]
+) -> Place:
     """Return where everyone begins.
 
     Args:
-        numbers: Weather, load and schedule of each place.
+        numbers: Weather, load, schedule and start of each place.
         drills: Schedules; each has a row of its own for each weather. [1]
-        start: Days after 1 January. [1]
+        starts: Each in days after 1 January. [1]
     """
-    city, trace, drill = np.asarray(numbers, np.int32).T
+    city, trace, drill, start = np.asarray(numbers, np.int32).T
+    time = np.asarray(starts, np.int64)[start] * int(DAY)
     return Place(
         city=jnp.asarray(city * drills + drill, jnp.int32),
         trace=jnp.asarray(trace, jnp.int32),
-        time=jnp.full(city.shape, int(start * DAY), jnp.int32),
+        time=jnp.asarray(time, jnp.int32),
         load_offset=jnp.zeros(city.shape, jnp.int32),
     )
 
@@ -176,7 +186,7 @@ def drawn_plants(contest: Contest) -> dict[str, dict[str, float]]:
         return {}
     return {
         place: {name: float(values[name][i]) for name in varied}
-        for i, place in enumerate(contest.names)
+        for i, place in enumerate(contest.lanes)
     }
 
 
@@ -184,7 +194,7 @@ def drawn_faults(contest: Contest) -> dict[str, list[dict[str, Any]]]:
     """Return the faults of each place in the order in which they begin."""
     found: dict[str, list[dict[str, Any]]] = {}
     schedule = jax.tree.map(np.asarray, contest.state.faults)
-    for i, place in enumerate(contest.names):
+    for i, place in enumerate(contest.lanes):
         kinds = schedule.kind[:, i]
         rows = [_fault(schedule, int(row), i) for row in np.flatnonzero(kinds > 0)]
         if rows:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from coolbound.evaluation import limit_tables, tables, texts
 from coolbound.evaluation.bin_tables import bin_tables
 from coolbound.evaluation.drawings import Whisker, interval_figure, stack_figure
+from coolbound.evaluation.headroom import headroom_heads, headroom_rows
 from coolbound.evaluation.seed_tables import SEED_COLUMNS, seed_tables
 from coolbound.evaluation.shown import Data, Shown, difference, mean, shown, subjects
 from coolbound_controllers.evaluation import Trace
@@ -72,6 +73,8 @@ def _context(data: Data, traces: Mapping[str, Trace]) -> dict[str, Any]:
         "intervals": _intervals(data),
         "place_rows": tables.place_rows(data),
         "versus_rows": tables.versus_rows(data),
+        "headroom_heads": headroom_heads(data),
+        "headroom_rows": headroom_rows(data),
         "energy_heads": [head for head, *_ in tables.ENERGY],
         "energy_rows": tables.energy_rows(data),
         "consumers": _consumers(data, rows),
@@ -130,7 +133,12 @@ def _consumers(data: Data, rows: Sequence[Shown]) -> Markup:
 
 
 def _days(data: Data, about: Sequence[Shown], traces: Mapping[str, Trace]) -> Markup:
-    """Return the daily mean cooling power of the baseline and of those it is about."""
+    """Return the daily mean cooling power of the baseline and of those it is about.
+
+    Nothing where there are several starts: their days are not the same days.
+    """
+    if len(data["start"]) > 1:
+        return Markup("")
     names = {data["baseline"]: (data["baseline"],)}
     names |= {row.name: row.members for row in about[: len(STYLES) - 1]}
     lines = [
@@ -138,7 +146,7 @@ def _days(data: Data, about: Sequence[Shown], traces: Mapping[str, Trace]) -> Ma
         for style, (name, members) in zip(STYLES, names.items(), strict=False)
     ]
     count = len(lines[0].values)
-    time = NEW_YEAR + DAY_S * (data["start"] + np.arange(1, count + 1))
+    time = NEW_YEAR + DAY_S * (data["start"][0] + np.arange(1, count + 1))
     label = f"Cooling power of each day, all places together: {', '.join(names)}"
     marks = np.zeros(count, bool)
     return time_figure(label, "kW", time, DAY_S, lines, marks, height=190)

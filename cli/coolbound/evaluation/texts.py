@@ -15,6 +15,9 @@ from coolbound.evaluation.shown import (
 SEEDS_WANTED: Final = 10
 """With fewer seeds than this a learner's row says so. [1]"""
 
+SEASONS_WANTED: Final = 4
+"""Starts through the year with which no season is missing. [1]"""
+
 
 def worse_places(data: Data, row: Shown) -> list[str]:
     """Return the places where a row's mean uses more cooling energy."""
@@ -93,8 +96,11 @@ def notes(data: Data) -> list[str]:
     found += _seed_notes(data)
     if data["days"] < 7:
         found.append("Fewer than 7 days prove nothing about any other day.")
-    elif data["days"] < 365:
+    elif data["days"] < 365 and len(data["start"]) < SEASONS_WANTED:
         found.append(f"{data['days']} days are not a year: seasons are missing.")
+    elif data["days"] < 365:
+        share = 100.0 * data["days"] * len(data["start"]) / 365.0
+        found.append(f"{number(share, 0)} % of the year's days were run.")
     return found
 
 
@@ -118,7 +124,9 @@ def setting(data: Data) -> str:
     """Return what everyone met, in one sentence."""
     days = "1 day" if data["days"] == 1 else f"{data['days']} days"
     loads, places = ", ".join(data["loads"]), ", ".join(data["weather"])
-    text = f"{days} from day {data['start'] + 1} of the year in {places}; load {loads}"
+    first = " and ".join(str(start + 1) for start in data["start"])
+    each = "each from days" if len(data["start"]) > 1 else "from day"
+    text = f"{days} {each} {first} of the year in {places}; load {loads}"
     drills = [name for name in data["fault_schedules"] if name != "none"]
     if drills:
         text += f"; faults of {', '.join(drills)}"

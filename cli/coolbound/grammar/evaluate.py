@@ -22,7 +22,12 @@ def fill(parser: argparse.ArgumentParser) -> None:
     _add_places(parser)
     parser.add_argument("--days", type=whole(1, 366), default=365, help="length")
     parser.add_argument(
-        "--start", type=whole(0, 365), default=0, help="days after 1 January"
+        "--start",
+        nargs="+",
+        type=whole(0, 365),
+        default=[0],
+        metavar="DAY",
+        help="days after 1 January; several are run side by side",
     )
     parser.add_argument(
         "--filter-off",

@@ -1,9 +1,10 @@
 """What `coolbound train` accepts."""
 
 import argparse
+from pathlib import Path
 
 from coolbound.choices import ALGORITHMS, TRAINING_LOADS, TRAINING_WEATHER
-from coolbound.grammar.common import add_out, nearest
+from coolbound.grammar.common import add_out, nearest, whole
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +24,16 @@ def fill(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="NAME=VALUE",
-        help="hyper-parameters",
+        help="hyper-parameters; they go before those of --settings",
+    )
+    parser.add_argument(
+        "--settings", type=Path, metavar="FILE", help="TOML file of hyper-parameters"
+    )
+    parser.add_argument(
+        "--seeds",
+        type=whole(1, 1000),
+        metavar="N",
+        help="train N seeds one after the other, each into a folder of its own",
     )
     parser.add_argument(
         "--weather", nargs="+", default=TRAINING_WEATHER, help="years to train on"

@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from coolbound.choices import OPTIMUM
 from coolbound.compose import chosen_site, limits_off, shielded_task
 from coolbound.console import Answer, Progress, json_text, progress_bar
 from coolbound.evaluation.blame import CAUSES, blame
@@ -19,14 +20,17 @@ from coolbound.evaluation.contest import (
 )
 from coolbound.evaluation.day_table import day_table
 from coolbound.evaluation.entries import Entry, describe, entries
+from coolbound.evaluation.headroom import headroom
 from coolbound.evaluation.page import render
 from coolbound.evaluation.shown import UNFILTERED
 from coolbound.evaluation_table import evaluation_table
 from coolbound.machine import machine_facts
 from coolbound_controllers.evaluation import Contender, Trace
 from coolbound_controllers.evaluation import run as play
+from coolbound_controllers.evaluation_bound import Bound, bound
 from coolbound_envs.cooling import CoolingTask
 from coolbound_envs.site import Site
+from coolbound_envs.tables import InputError
 from coolbound_safety.guard import first_memory
 from coolbound_safety.shielded import ShieldedState, ShieldedTask
 from coolbound_shadow.output import check_target, output_folder
@@ -46,7 +50,7 @@ def run(options: Namespace) -> Answer:
     begun = time.perf_counter()
     check_target(options.out, MARKER)
     site = chosen_site(options.site)
-    found = entries(options.controllers, site)
+    found = entries(_controllers(options), site)
     contest = prepare(
         site,
         options.weather,
@@ -61,10 +65,13 @@ def run(options: Namespace) -> Answer:
     contenders = list(_contenders(found, site, contest, options.filter_off))
     with progress_bar() as progress:
         traces = _play_all(contenders, options, contest, progress)
+        best = _bound(options, contest, progress)
+    compared = compare(traces, contest.names, _groups(found), _rules(found))
     data = {
         **_setting(options, site, contest),
         "policies": describe(found, site),
-        **compare(traces, contest.names, _groups(found), _rules(found)),
+        **compared,
+        "bound": best and headroom(best, contest.names, options.days, compared),
         **machine_facts(),
         "seconds": time.perf_counter() - begun,
     }
@@ -74,10 +81,31 @@ def run(options: Namespace) -> Answer:
             (MARKER, json_text(data)),
             (TABLE, text),
             (PAGE, render(data, traces)),
-            (DAYS, day_table(traces, contest.names)),
+            (DAYS, day_table(traces, contest.lanes)),
         ):
             (folder / name).write_text(content + "\n", encoding="utf-8")
     return Answer(data, f"{text}\n\n{options.out / PAGE}")
+
+
+def _controllers(options: Namespace) -> list[str]:
+    """Return those who decide: all but the optimum at rest."""
+    names = [name for name in options.controllers if name != OPTIMUM]
+    if not names:
+        raise InputError(
+            f"--controllers: found {OPTIMUM!r} alone, expected a controller beside the "
+            "bound; name one, as g36"
+        )
+    return names
+
+
+def _bound(options: Namespace, contest: Contest, progress: Progress) -> Bound | None:
+    if OPTIMUM not in options.controllers:
+        return None
+
+    def show(done: int) -> None:
+        progress(OPTIMUM, done, len(contest.names))
+
+    return bound(contest.state, contest.task, options.days, progress=show)
 
 
 def _setting(options: Namespace, site: Site, contest: Contest) -> dict[str, Any]:
@@ -92,10 +120,10 @@ def _setting(options: Namespace, site: Site, contest: Contest) -> dict[str, Any]
         "fault_schedules": list(options.faults),
         "random_faults_a_day": options.random_faults,
         "vary": options.vary,
-        "start": options.start,
+        "start": list(options.start),
         "days": options.days,
         "seed": options.seed,
-        "places": list(contest.names),
+        "places": list(contest.lanes),
         "plants": drawn_plants(contest),
         "faults": drawn_faults(contest),
     }
@@ -106,7 +134,9 @@ def command(options: Namespace) -> str:
     words = ["coolbound", "evaluate", "--controllers", *options.controllers]
     words += ["--weather", *options.weather, "--load", *options.load]
     words += ["--days", str(options.days)]
-    standard = {"start": 0, "vary": 0.0, "random_faults": 0.0, "seed": 0}
+    if list(options.start) != [0]:
+        words += ["--start", *map(str, options.start)]
+    standard = {"vary": 0.0, "random_faults": 0.0, "seed": 0}
     for name, value in standard.items():
         given = getattr(options, name)
         if given != value:

@@ -1,8 +1,7 @@
 """`coolbound train`: a policy, its folder, and one page about how it came to be."""
 
 import contextlib
-import csv
-import json
+import dataclasses
 import shlex
 import time
 from argparse import Namespace
@@ -13,68 +12,129 @@ from typing import Any
 from coolbound.choices import TRAINING_LOADS, TRAINING_WEATHER
 from coolbound.compose import chosen_site, limits_off, plant_task, shielded_task
 from coolbound.console import Answer
+from coolbound.training_folder import facts_of, open_folder, rows_of
+from coolbound.training_page import render
 from coolbound.training_view import training_view
 from coolbound_controllers.algorithms import ALGORITHMS
 from coolbound_controllers.atomic import write_atomic
 from coolbound_controllers.cooling_task import learning_task
 from coolbound_controllers.policy import save_policy
-from coolbound_controllers.settings import override
+from coolbound_controllers.settings import override, settings_texts
 from coolbound_controllers.task import Task
-from coolbound_controllers.training import (
-    CHECKPOINT,
-    METRICS,
-    TrainedPolicy,
-    describe,
-    train,
-)
+from coolbound_controllers.training import CHECKPOINT, TrainedPolicy, describe, train
+from coolbound_controllers.training_memory import free_bytes, require_memory
+from coolbound_controllers.unmet import unmet
 from coolbound_envs.accounts import REWARD_POWER
 from coolbound_envs.cooling import CoolingTask
 from coolbound_envs.features import FEATURE_NAMES, feature_map
 from coolbound_envs.site import Site
-from coolbound_envs.tables import InputError
 from coolbound_safety.shielded import ShieldedTask
 
-RUN = "run.json"
-"""What a run was started with, beyond its hyper-parameters."""
-
-PAGE = "training.svg"
+PICTURE = "training.svg"
+PAGE = "training.html"
 POLICY = "policy"
 
 
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """One run of the learner. Static.
+
+    Attributes:
+        out: Its folder.
+        name: What reports call the policy.
+        settings: Hyper-parameters, of one algorithm.
+        command: What trains the same policy again.
+        is_resumed: True where it goes on from a checkpoint.
+    """
+
+    out: Path
+    name: str
+    settings: Any
+    command: str
+    is_resumed: bool
+
+
 def run(options: Namespace) -> Answer:
-    """Train, write the policy's folder and the page.
+    """Train, write the policy's folder and the page, for every seed.
 
     Raises:
         InputError: A name, a setting or the folder cannot be used.
         TrainingError: A number became infinite or NaN.
     """
-    hyper = override(options.set, ALGORITHMS[options.algorithm].settings())
+    options = _with_settings(options)
+    jobs = _jobs(options)
     site = chosen_site(options.site)
     task = shielded_learning_task(site, options.weather, options.load)
-    facts = _facts(options, site)
-    first = _open_folder(options.out, facts, options.resume)
+    require_memory(task, jobs[0].settings, free_bytes())
+    answers = [_train_one(job, task, site, facts_of(options, site)) for job in jobs]
+    code = 2 if any(data["unmet"] for data, _ in answers) else 0
+    if options.seeds is None:
+        return Answer(*answers[0], exit_code=code)
+    text = "\n\n".join([*(text for _, text in answers), _compare_them(options)])
+    data = {"schema": "coolbound.train/1", "seeds": [data for data, _ in answers]}
+    return Answer(data, text, exit_code=code)
+
+
+def _with_settings(options: Namespace) -> Namespace:
+    """Return the options with the file's settings before those of the command line."""
+    if options.settings is None:
+        return options
+    base = ALGORITHMS[options.algorithm].settings()
+    texts = [*settings_texts(options.settings, base), *options.set]
+    return Namespace(**{**vars(options), "set": texts})
+
+
+def _jobs(options: Namespace) -> list[Job]:
+    """Return one run for each seed.
+
+    Raises:
+        InputError: A setting is wrong.
+    """
+    settings = override(options.set, ALGORITHMS[options.algorithm].settings())
+    name = options.name or options.out.absolute().name
+    if options.seeds is None:
+        return [Job(options.out, name, settings, command(options), options.resume)]
+    jobs = []
+    for seed in range(settings.seed, settings.seed + options.seeds):
+        out = options.out / f"seed-{seed}"
+        own = {
+            "set": [*options.set, f"seed={seed}"],
+            "name": f"{name}-seed-{seed}",
+        }
+        again = command(Namespace(**{**vars(options), **own}))
+        seeded = override(own["set"], ALGORITHMS[options.algorithm].settings())
+        # Of several seeds the last ones may not have begun.
+        is_resumed = options.resume and (out / CHECKPOINT).exists()
+        jobs.append(Job(out, own["name"], seeded, again, is_resumed))
+    return jobs
+
+
+def _train_one(
+    job: Job, task: Task, site: Site, facts: Mapping[str, Any]
+) -> tuple[dict[str, Any], str]:
+    first = open_folder(job.out, facts, job.is_resumed)
     limits = dict(zip(task.cost_names, task.cost_limits, strict=True))
     begun = time.perf_counter()
-    with _hint_at_resume(options.out), training_view(limits, first) as show:
-        trained = train(task, hyper, options.out, options.resume, show)
-    name = options.name or options.out.absolute().name
-    manifest = describe(trained, name, site.digest, command(options))
+    with _hint_at_resume(job.out), training_view(limits, first) as show:
+        trained = train(task, job.settings, job.out, job.is_resumed, show)
+    manifest = describe(trained, job.name, site.digest, job.command)
     manifest["limits_off"] = limits_off(site)
-    folder = options.out / POLICY
+    folder = job.out / POLICY
     digest = save_policy(folder, trained.weights, manifest, FEATURE_NAMES)
-    _write_page(options.out, limits)
-    seconds = time.perf_counter() - begun
+    rows = rows_of(job.out)
     data = {
         "schema": "coolbound.train/1",
-        "policy": {"name": name, "digest": digest, "folder": str(folder)},
+        "policy": {"name": job.name, "digest": digest, "folder": str(folder)},
         "site": site.name,
         "limits_off": limits_off(site),
-        "command": manifest["command"],
+        "command": job.command,
         "cost_limits": limits,
+        "unmet": unmet(rows, limits, getattr(job.settings, "integrator_max", 0.0)),
         "final": trained.metrics,
-        "seconds": seconds,
+        "seconds": time.perf_counter() - begun,
     }
-    return Answer(data, _text(data, trained))
+    _write_pages(job.out, rows, manifest, data)
+    return data, _text(data, trained)
 
 
 @contextlib.contextmanager
@@ -117,78 +177,24 @@ def command(options: Namespace) -> str:
     return shlex.join(words)
 
 
-def _facts(options: Namespace, site: Site) -> dict[str, Any]:
-    return {
-        "algorithm": options.algorithm,
-        "site_digest": site.digest,
-        "weather": list(options.weather),
-        "load": list(options.load),
-    }
-
-
-def _open_folder(out: Path, facts: Mapping[str, Any], resume: bool) -> int:
-    """Check and mark the run's folder; return the updates it already holds.
-
-    Raises:
-        InputError: It holds something else, or the run of another task.
-    """
-    if resume:
-        _require_same_task(out, facts)
-        return int(_rows(out)[-1]["update"]) if (out / METRICS).exists() else 0
-    _require_free(out)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        write_atomic(out / RUN, json.dumps(facts, indent=1).encode())
-    except OSError as error:
-        raise InputError(
-            f"{out}: cannot be written ({error.__class__.__name__}), expected a folder "
-            "for the run; choose another --out"
-        ) from error
-    return 0
-
-
-def _require_free(out: Path) -> None:
-    if (out / CHECKPOINT).exists():
-        raise InputError(
-            f"{out}: found the checkpoint of a run, expected a new folder; add "
-            "--resume or choose another --out"
-        )
-    if out.is_dir() and not (out / RUN).exists() and any(out.iterdir()):
-        raise InputError(
-            f"{out}: found a folder with other files, expected a new or empty one; "
-            "choose another --out"
-        )
-
-
-def _require_same_task(out: Path, facts: Mapping[str, Any]) -> None:
-    path = out / RUN
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.__class__.__name__}), expected the folder "
-            "of a run to resume; check --out or start without --resume"
-        ) from error
-    for name, now in facts.items():
-        if before.get(name) != now:
-            raise InputError(
-                f"{path}: found a run with {name} = {before.get(name)!r}, expected "
-                f"{now!r}; resume with the first settings or start a new run"
-            )
-
-
-def _rows(out: Path) -> list[dict[str, float]]:
-    with (out / METRICS).open(encoding="utf-8", newline="") as file:
-        return [
-            {name: float(value) for name, value in row.items()}
-            for row in csv.DictReader(file)
-        ]
-
-
-def _write_page(out: Path, limits: Mapping[str, float]) -> None:
+def _write_pages(
+    out: Path,
+    rows: Sequence[Mapping[str, float]],
+    manifest: Mapping[str, Any],
+    data: Mapping[str, Any],
+) -> None:
     from coolbound_controllers.figures import training_page
 
-    write_atomic(out / PAGE, training_page(_rows(out), limits))
+    picture = training_page(rows, data["cost_limits"])
+    write_atomic(out / PICTURE, picture)
+    write_atomic(out / PAGE, render(rows, manifest, data, picture).encode())
+
+
+def _compare_them(options: Namespace) -> str:
+    """Return the command that judges all seeds together."""
+    given = f"{options.algorithm}={options.out}/seed-*"
+    words = ["coolbound", "evaluate", "--controllers", "g36", "start", given]
+    return f"compare them: {shlex.join(words)}"
 
 
 def _text(data: Mapping[str, Any], trained: TrainedPolicy) -> str:
@@ -198,11 +204,24 @@ def _text(data: Mapping[str, Any], trained: TrainedPolicy) -> str:
         f"{name} {last[f'cost_{name}']:.4f} of {limit:g}"
         for name, limit in data["cost_limits"].items()
     )
-    return (
-        f"policy {policy['name']} ({policy['digest'][:12]}) in {policy['folder']}\n"
-        f"{last['steps']:,.0f} steps in {data['seconds']:.0f} s, while exploring:\n"
-        f"  power above IT work {power:.1f} kW, interventions in "
-        f"{100.0 * last['intervention']:.1f} % of steps\n"
-        f"  costs: {costs}\n"
-        f"again: {data['command']}"
+    return "\n".join(
+        [
+            f"policy {policy['name']} ({policy['digest'][:12]}) in {policy['folder']}",
+            f"{last['steps']:,.0f} steps in {data['seconds']:.0f} s, while exploring:",
+            f"  power above IT work {power:.1f} kW, interventions in "
+            f"{100.0 * last['intervention']:.1f} % of steps",
+            f"  costs: {costs}",
+            *_unmet_lines(data["unmet"]),
+            f"again: {data['command']}",
+        ]
     )
+
+
+def _unmet_lines(found: Mapping[str, Mapping[str, float]]) -> list[str]:
+    return [
+        f"  {name} cannot be met: found a mean cost of {each['least_cost']:.4f} at "
+        f"least in the last {each['updates']:.0f} updates with its multiplier at "
+        f"{each['multiplier']:.2f}, its cap, expected {each['limit']:g} at most; "
+        "relax the limit or train longer"
+        for name, each in found.items()
+    ]

@@ -1,0 +1,61 @@
+"""What `coolbound review` accepts."""
+
+import argparse
+from pathlib import Path
+
+from coolbound.grammar.common import whole
+from coolbound.grammar.ledger import DEFAULT_FOLDER
+
+ROLES = ("reviewer", "reader")
+"""What a user may do, the first unless another is named."""
+
+PORT = 8410
+
+
+def fill(parser: argparse.ArgumentParser) -> None:
+    """Add what `review` accepts."""
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        metavar="LEDGER",
+        default=DEFAULT_FOLDER,
+        help="the ledger's folder",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to serve on")
+    parser.add_argument(
+        "--port", type=whole(0, 65535), default=PORT, help="port; 0 for a free one"
+    )
+    parser.add_argument(
+        "--allow-remote",
+        action="store_true",
+        help="serve on an address that others reach; put TLS before it",
+    )
+    parser.add_argument(
+        "--name",
+        nargs="+",
+        default=[],
+        metavar="HOST",
+        help="names under which browsers may ask for the page, besides loopback",
+    )
+    parser.add_argument(
+        "--tls",
+        action="store_true",
+        help="browsers come by TLS through a reverse proxy: mark cookies so",
+    )
+    parser.add_argument("--users", type=Path, help="file of users (default: your own)")
+    parser.add_argument("--add-user", metavar="NAME", help="add a user, and end")
+    parser.add_argument("--remove-user", metavar="NAME", help="remove a user, and end")
+    parser.add_argument(
+        "--role", choices=ROLES, default=ROLES[0], help="of the user that is added"
+    )
+    parser.add_argument(
+        "--key", type=Path, help="private key that signs (default: your own, if any)"
+    )
+    parser.add_argument(
+        "--trust",
+        type=Path,
+        nargs="+",
+        metavar="PUB",
+        help="public keys that may have signed the ledger",
+    )

@@ -1,0 +1,137 @@
+"""`coolbound review`: the page on which staff look at events and sign shifts off."""
+
+import getpass
+import importlib.util
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from coolbound.compose import chosen_site
+from coolbound.console import Answer, complain
+from coolbound.grammar.common import UsageError
+from coolbound.verbs.ledger import key_path
+from coolbound_envs.limit_numbers import parse_limits
+from coolbound_envs.tables import InputError
+from coolbound_shadow.ledger.keys import load_public, load_signer, public_path
+
+NEEDED = ("flask", "flask_wtf", "waitress")
+"""What the page is served with; an extra, which other verbs do without."""
+
+USERS_FILE = "review-users.json"
+
+
+def run(options: Namespace) -> Answer:
+    """Add or remove a user, or serve the page until Ctrl-C.
+
+    Raises:
+        UsageError: The options do not go together.
+        InputError: Ledger, users, key or address cannot be used.
+    """
+    _require_installed()
+    if options.add_user and options.remove_user:
+        raise UsageError("review: found --add-user and --remove-user, expected one")
+    path = users_path(options.users)
+    if options.add_user:
+        return _add_user(options, path)
+    if options.remove_user:
+        return _remove_user(options, path)
+    return _serve(options, path)
+
+
+def _require_installed() -> None:
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"coolbound review: found no {', '.join(missing)}, expected the extra "
+            "`review`; install it by `pip install 'coolbound[review]'`"
+        )
+
+
+def users_path(given: Path | None) -> Path:
+    """Return where the file of users stands or shall stand."""
+    import platformdirs
+
+    folder = platformdirs.user_config_path("coolbound", appauthor=False)
+    return given or folder / USERS_FILE
+
+
+def _add_user(options: Namespace, path: Path) -> Answer:
+    from coolbound_shadow.review.users import Role, add_user, plain
+
+    name, role = plain(options.add_user), Role(options.role)
+    was_there = add_user(path, name, role, _password(name))
+    data = {
+        "schema": "coolbound.review-user/1",
+        "user": name,
+        "role": role.value,
+        "replaced": was_there,
+        "users": str(path),
+    }
+    word = "replaced" if was_there else "added"
+    return Answer(data, f"{word} {name} as {role.value}: {path}")
+
+
+def _password(name: str) -> str:
+    """Return a password, typed twice at a terminal, else a line of standard input.
+
+    Raises:
+        InputError: The two differ.
+    """
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    first = getpass.getpass(f"Password of {name}: ")
+    if getpass.getpass("Once more: ") != first:
+        raise InputError(
+            f"user {name!r}: found two different passwords, expected the same twice; "
+            "run the command again"
+        )
+    return first
+
+
+def _remove_user(options: Namespace, path: Path) -> Answer:
+    from coolbound_shadow.review.users import remove_user
+
+    remove_user(path, options.remove_user)
+    data = {
+        "schema": "coolbound.review-user/1",
+        "user": options.remove_user,
+        "role": None,
+        "users": str(path),
+    }
+    return Answer(data, f"removed {options.remove_user}: {path}")
+
+
+def _serve(options: Namespace, path: Path) -> Answer:
+    from coolbound_shadow.overrides.writing import limit_bounds
+    from coolbound_shadow.review.app import Setup
+    from coolbound_shadow.review.serving import bind, require_allowed, serve
+    from coolbound_shadow.review.users import read_users
+
+    names = tuple(options.name)
+    require_allowed(options.host, options.allow_remote, names)
+    if not read_users(path):
+        raise InputError(
+            f"{path}: found no user, expected at least one; add one by `coolbound "
+            "review --add-user NAME`"
+        )
+    site = chosen_site(options.site)
+    key = key_path(options.key)
+    public = public_path(key)
+    trusted = options.trust or ([public] if options.key or public.is_file() else [])
+    setup = Setup(
+        ledger=options.folder,
+        users=path,
+        site=site.title,
+        bounds=limit_bounds(parse_limits(site.root, site.feeder_power)),
+        signer=load_signer(key) if options.key or key.is_file() else None,
+        trusted=load_public(trusted) if trusted else None,
+        names=names,
+        is_tls=options.tls,
+    )
+    address = serve(options.host, bind(options.host, options.port), setup, _tell)
+    data = {"schema": "coolbound.review/1", "address": address}
+    return Answer(data, "the review page is closed")
+
+
+def _tell(address: str) -> None:
+    complain(f"review page at {address} (Ctrl-C ends it)")

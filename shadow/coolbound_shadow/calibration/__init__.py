@@ -1,0 +1,1 @@
+"""Fitting a site's plant model to its log, and what the result may be used for."""

@@ -1,0 +1,156 @@
+"""`coolbound review`: users, refusals, and a server that answers and ends."""
+
+import importlib.util
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from coolbound.verbs import review
+from coolbound_shadow.ledger.keys import make_key
+from coolbound_shadow.ledger.records import Override
+from coolbound_shadow.ledger.writer import LedgerWriter
+from coolbound_shadow.review.users import is_password, read_users
+
+PASSWORD = "four plain words here"
+
+
+@pytest.fixture
+def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, coolbound: Callable) -> Path:
+    path = tmp_path / "users.json"
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
+    ran = coolbound("review", "--add-user", "kaya", "--users", path)
+    assert (ran.code, ran.err) == (0, "")
+    assert "added kaya as reviewer" in ran.out
+    return path
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    signer = make_key(tmp_path / "key.pem")
+    with LedgerWriter(tmp_path / "ledger", signer) as writer:
+        writer.append(
+            Override("o-1", "started", "cw_pump_speed", 1_764_633_600, 3600, 0.9)
+        )
+    return tmp_path / "ledger"
+
+
+def test_a_user_is_added_replaced_and_removed(
+    users: Path, coolbound: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert is_password(read_users(users)["kaya"], PASSWORD)
+    assert not is_password(read_users(users)["kaya"], PASSWORD + " ")
+    monkeypatch.setattr("sys.stdin", io.StringIO("another long password\n"))
+    words = ("--add-user", "kaya", "--role", "reader", "--users", users, "--json")
+    found = json.loads(coolbound("review", *words).out)
+    assert (found["user"], found["role"], found["replaced"]) == ("kaya", "reader", True)
+    assert coolbound("review", "--remove-user", "kaya", "--users", users).code == 0
+    assert read_users(users) == {}
+
+
+def test_at_a_terminal_the_password_is_asked_for_twice(
+    tmp_path: Path, coolbound: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [PASSWORD, PASSWORD + "x", PASSWORD, PASSWORD]
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", lambda _: answers.pop(0))
+    words = ("--add-user", "kaya", "--users", tmp_path / "users.json")
+    ran = coolbound("review", *words)
+    assert ran.code == 2
+    assert "two different passwords" in ran.err
+    assert coolbound("review", *words).code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--host", "0.0.0.0"), "put a reverse proxy with TLS before it"),
+        (("--host", "0.0.0.0", "--allow-remote"), "found no --name"),
+        (("--users", "NONE"), "found no user"),
+        (("GONE",), "found no ledger.sqlite"),
+        (("--add-user", "a", "--remove-user", "b"), "expected one"),
+        (("--remove-user", "nobody"), "expected one of kaya"),
+        (("--port", "70000"), "whole number"),
+        (("--role", "chief"), "invalid choice"),
+        (("--key", "x.pem"), "No such file"),
+    ],
+)
+def test_the_users_mistakes_are_one_sentence_each(
+    words: tuple[str, ...],
+    said: str,
+    users: Path,
+    ledger: Path,
+    coolbound: Callable,
+    tmp_path: Path,
+) -> None:
+    places = {"GONE": str(tmp_path / "gone"), "NONE": str(tmp_path / "none.json")}
+    given = [places.get(word, word) for word in words]
+    folder = [] if "GONE" in words else [ledger]
+    ran = coolbound("review", "--port", 0, "--users", users, *folder, *given)
+    assert ran.code == 2
+    assert said in ran.err
+    # The site may say a word of its own before.
+    assert ran.err.count("\n") <= 2
+
+
+def test_without_the_extra_it_is_said_how_to_get_it(
+    coolbound: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = importlib.util.find_spec
+    hidden = {"flask": None, "waitress": None}
+    monkeypatch.setattr(
+        review.importlib.util,
+        "find_spec",
+        lambda name: None if name in hidden else found(name),
+    )
+    ran = coolbound("review")
+    assert ran.code == 2
+    assert "found no flask, waitress" in ran.err
+    assert "pip install 'coolbound[review]'" in ran.err
+
+
+def test_help_does_without_the_extra(python: Callable) -> None:
+    code = (
+        "import sys; from coolbound.arguments import build_parser; build_parser(); "
+        "import coolbound.verbs.review; "
+        "print(sorted({'flask', 'waitress', 'werkzeug'} & set(sys.modules)))"
+    )
+    assert python(code).out.strip() == "[]"
+
+
+def test_the_page_is_served_until_it_is_stopped(users: Path, ledger: Path) -> None:
+    command = [sys.executable, "-m", "coolbound", "review", ledger, "--users", users]
+    server = subprocess.Popen(
+        [*map(str, command), "--port", "0", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+    assert server.stderr
+    try:
+        line = server.stderr.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
+        assert found, line
+        with urllib.request.urlopen(f"{found[0]}event/o-1", timeout=30) as page:
+            assert "Log in" in page.read().decode()
+            assert "Server" not in page.headers
+        other = urllib.request.Request(found[0], headers={"Host": "attacker.example"})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(other, timeout=30)
+        assert refused.value.code == 400
+        refused.value.close()
+    finally:
+        server.send_signal(signal.SIGINT)
+        out, _ = server.communicate(timeout=30)
+    assert server.returncode == 0
+    assert json.loads(out) == {"schema": "coolbound.review/1", "address": found[0]}
