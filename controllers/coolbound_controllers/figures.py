@@ -45,6 +45,7 @@ def training_page(
         prices.plot(steps, price, color=colour, label=name)
     costs.axhline(1.0, color="black", linewidth=0.8, linestyle="--")
     costs.set_yscale("symlog", linthresh=1.0)
+    costs.set_ylim(bottom=0.0)
     _label(costs, "Mean cost over its limit, per group [1]")
     costs.legend(frameon=False, fontsize=8)
     _label(prices, "Multiplier, per group [1]")

@@ -15,6 +15,7 @@ from coolbound_shadow.comparison import compare
 from coolbound_shadow.controller_calls import Progress, plain_view
 from coolbound_shadow.coverage import Year
 from coolbound_shadow.log_types import Log
+from coolbound_shadow.memory import give_back
 from coolbound_shadow.notes import replay_notes
 from coolbound_shadow.output import check_target, output_folder, write_json
 from coolbound_shadow.policies import embedded_policy, read_policy, wrap_controller
@@ -147,8 +148,10 @@ def shadow(
         year: The site's operating range; None where it is not known.
     """
     with WriteCounter() as writes:
-        found = replay(log, policy, model, site.zone, progress=progress)
+        # The model's programs take most memory to compile: they go first.
         twin = compare_in_model(site, log, policy, model, progress=progress)
+        give_back()
+        found = replay(log, policy, model, site.zone, progress=progress)
         again = propose(logged_operator(log.applied), found.inputs, plain_view())
     twin = judged(twin, log, found)
     given = log.applied.astype(np.float32).astype(np.float64)

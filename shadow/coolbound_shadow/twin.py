@@ -36,6 +36,7 @@ from coolbound_shadow.closed_loop import (
 from coolbound_shadow.controller_calls import Progress, plain_view
 from coolbound_shadow.envelopes import nominal_action
 from coolbound_shadow.log_types import Log
+from coolbound_shadow.memory import give_back
 from coolbound_shadow.novelty import is_novel, novelty, rolled_inputs
 from coolbound_shadow.parts import DAY_STEPS, Parts, cut_parts, stitch
 from coolbound_shadow.proposals import logged_operator
@@ -133,6 +134,8 @@ def compare_in_model(
         refused = Interval(refused=str(reason))
         return Twin(refused, refused)
     run = _runner(site, inputs, seed, progress)
+    other, failure = _policy_rollout(run, policy, model)
+    give_back()
     operator, word = _operator(site, inputs, run.parts)
     baseline = run.plain(operator, "operator in the model")
     measured, basis = _measured(log, inputs, baseline)
@@ -148,13 +151,20 @@ def compare_in_model(
         measured=measured,
         parts=run.parts.number,
     )
-    try:
-        other = run.shielded(policy, model)
-    except Exception as error:  # A policy that cannot run has no potential.
-        reason = f"the policy raised {type(error).__name__} in the model"
-        return dataclasses.replace(found, potential=Interval(refused=reason))
+    if other is None:
+        return dataclasses.replace(found, potential=Interval(refused=failure))
     found = _with_policy(found, site, log, inputs, baseline, other)
     return dataclasses.replace(found, novel=_novel(policy, inputs, other))
+
+
+def _policy_rollout(
+    run: "_Runner", policy: Policy, model: SafetyModel
+) -> tuple[Rollout | None, str]:
+    """Return the policy's rollout, or None and why there is none."""
+    try:
+        return run.shielded(policy, model), ""
+    except Exception as error:  # A policy that cannot run has no potential.
+        return None, f"the policy raised {type(error).__name__} in the model"
 
 
 def _novel(policy: Policy, inputs: TwinInputs, other: Rollout) -> np.ndarray:

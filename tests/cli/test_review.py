@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from coolbound.verbs import review
 from coolbound_shadow.ledger.keys import make_key
 from coolbound_shadow.ledger.records import Override
 from coolbound_shadow.ledger.writer import LedgerWriter
@@ -108,7 +107,7 @@ def test_without_the_extra_it_is_said_how_to_get_it(
     found = importlib.util.find_spec
     hidden = {"flask": None, "waitress": None}
     monkeypatch.setattr(
-        review.importlib.util,
+        importlib.util,
         "find_spec",
         lambda name: None if name in hidden else found(name),
     )

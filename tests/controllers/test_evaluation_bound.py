@@ -14,7 +14,8 @@ from coolbound_controllers.evaluation_bound import hourly, spread_hours
 from coolbound_envs.cooling import acting_disturbance
 from coolbound_envs.episode import TaskParams
 from coolbound_envs.fault_events import FaultSchedule
-from coolbound_envs.fault_schedule import draw_faults
+from coolbound_envs.fault_kinds import FaultEvent, FaultKind
+from coolbound_envs.fault_schedule import draw_faults, fixed_plan
 from coolbound_envs.limit_numbers import parse_limits
 from coolbound_envs.load import load_trace
 from coolbound_envs.scenario import Place, make_scenario
@@ -51,6 +52,7 @@ class Standing:
 
 def params() -> TaskParams:
     site = load_site()
+    wave = FaultEvent(FaultKind.HEAT_WAVE, start_s=8 * 3600.0, size=5.0)
     weather = [load_weather(name) for name in ("phoenix", "singapore-2021")]
     return TaskParams(
         plant=site.plant,
@@ -59,6 +61,7 @@ def params() -> TaskParams:
         scenario=make_scenario(weather, [load_trace("google2019")]),
         horizon=jnp.asarray(2**30, jnp.int32),
         variation=make_spread(load=0.1, outdoor_temp=1.0),
+        faults=fixed_plan([wave]),
     )
 
 

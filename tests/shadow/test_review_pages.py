@@ -396,6 +396,19 @@ def test_a_ledger_that_was_cut_is_read_anew(setup: Setup) -> None:
     book.reader.close()
 
 
+@pytest.mark.parametrize("body", ["{", '{"kind":"override"}', '{"kind":"review"}'])
+def test_a_ledger_that_cannot_be_read_is_an_alarm(setup: Setup, body: str) -> None:
+    client = create_app(setup).test_client()
+    with tampering(setup.ledger) as connection:
+        connection.execute("UPDATE ledger SET body = ? WHERE seq = 40", (body,))
+    assert log_in(client, "kaya").status_code == 303
+    for path in ("/", EARLY, "/event/o-17"):
+        page = client.get(path)
+        assert page.status_code == 503
+        assert "ALARM" in page.text
+        assert "ledger verify" in page.text
+
+
 def test_an_end_that_does_not_hold_takes_no_review(
     client: FlaskClient, setup: Setup
 ) -> None:

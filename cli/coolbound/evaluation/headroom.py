@@ -7,7 +7,7 @@ import numpy as np
 
 from coolbound.choices import OPTIMUM
 from coolbound.evaluation.cells import DASH, Cell, cell, number
-from coolbound.evaluation.shown import Data, Shown, mean, shown
+from coolbound.evaluation.shown import Data, Shown, shown
 from coolbound_controllers.evaluation_bound import Bound
 from coolbound_controllers.evaluation_figures import DAY_HOURS
 
@@ -58,25 +58,30 @@ def _shares(part: Mapping[str, Any], baseline: str, bound: float) -> dict[str, A
 
 
 def headroom_rows(data: Data) -> list[list[Cell]]:
-    """Return one row for each contender: energy, and its share of the way."""
+    """Return one row for all places and for each: the bound, everyone's share."""
     bound = data["bound"]
     if bound is None:
         return []
-    rows = [
+    parts = {"all": bound, **(bound["places"] if len(bound["places"]) > 1 else {})}
+    return [
         [
-            cell(row.name),
-            cell(number(mean(data, row, ENERGY) / 1e3)),
-            *(cell(_percent(part, row)) for part in _parts(bound)),
+            cell(name),
+            cell(number(part[ENERGY] / 1e3)),
+            cell(f"{number(part['percent'])} %"),
+            *(cell(_percent(part, row)) for row in _others(data)),
         ]
-        for row in shown(data)
+        for name, part in parts.items()
     ]
-    less = [cell(f"{number(part['percent'])} % less") for part in _parts(bound)]
-    return [*rows, [cell(bound["name"]), cell(number(bound[ENERGY] / 1e3)), *less]]
 
 
-def _parts(bound: Data) -> list[Data]:
-    own = list(bound["places"].values())
-    return [bound, *own] if len(own) > 1 else [bound]
+def headroom_heads(data: Data) -> list[str]:
+    """Return the headings of `headroom_rows`."""
+    base, others = data["baseline"], [row.name for row in _others(data)]
+    return ["Place", "Optimum MWh", f"less than {base}", *others]
+
+
+def _others(data: Data) -> list[Shown]:
+    return [row for row in shown(data) if data["baseline"] not in row.members]
 
 
 def _percent(part: Data, row: Shown) -> str:
@@ -84,9 +89,3 @@ def _percent(part: Data, row: Shown) -> str:
     if not shares:
         return DASH
     return f"{number(100.0 * sum(shares) / len(shares), 0)} %"
-
-
-def headroom_heads(data: Data) -> list[str]:
-    """Return the headings of `headroom_rows`."""
-    names = list(data["bound"]["places"]) if data["bound"] else []
-    return ["Controller", "Cooling energy MWh", "of the way", *names * (len(names) > 1)]

@@ -9,6 +9,7 @@ from typing import Final, final
 
 from coolbound_envs.tables import InputError
 from coolbound_shadow.ledger.chain import Entry, Tail
+from coolbound_shadow.ledger.database import DAMAGE
 from coolbound_shadow.ledger.keys import PublicKeys
 from coolbound_shadow.ledger.reader import LedgerReader
 from coolbound_shadow.ledger.records import Kind
@@ -77,16 +78,31 @@ class Book:
         self._look: Look | None = None
 
     def look(self) -> Look:
-        """Return the ledger as it is now."""
+        """Return the ledger as it is now.
+
+        Raises:
+            InputError: It cannot be read, or says what no ledger says.
+        """
         with self._lock:
-            tail = self.reader.tail()
-            old = self._look
-            if old is None or not self._goes_on(old.tail, tail):
-                self._look = self._first(tail)
-            elif old.tail.seq < tail.seq:
-                self._look = self._later(old, tail)
-            assert self._look is not None
-            return self._look
+            try:
+                return self._now()
+            except (*DAMAGE, ValueError, KeyError, TypeError) as error:
+                raise InputError(
+                    f"ALARM: {self.reader.folder}: found {error!r}, expected records "
+                    "that can be read; keep the folder as it is and run `coolbound "
+                    "ledger verify`"
+                ) from error
+
+    def _now(self) -> Look:
+        tail, old = self.reader.tail(), self._look
+        if old is None or not self._goes_on(old.tail, tail):
+            found = self._first(tail)
+        elif old.tail.seq < tail.seq:
+            found = self._later(old, tail)
+        else:
+            found = old
+        self._look = found
+        return found
 
     def _goes_on(self, old: Tail, new: Tail) -> bool:
         """Return whether the new end is the old one or follows it."""
@@ -96,19 +112,21 @@ class Book:
 
     def _first(self, tail: Tail) -> Look:
         notes = _with_notes({}, self.reader.entries(1, tail.seq, [Kind.REVIEW]))
-        return self._made(tail, read_events(self.reader, bounds=self.bounds), notes)
+        events = read_events(self.reader, bounds=self.bounds)
+        runs = tuple(run_names(self.reader.folder))
+        return self._made(tail, events, notes, runs)
 
     def _later(self, old: Look, tail: Tail) -> Look:
         first = old.tail.seq + 1
         said = self.reader.entries(first, tail.seq, [Kind.REVIEW])
         notes = _with_notes(old.notes, said)
-        added = self.reader.entries(first, tail.seq, TIMED)
-        earliest = min((epoch(entry.data["time"]) for entry in added), default=None)
+        earliest, runs = _extent(self.reader.entries(first, tail.seq, TIMED))
+        if not runs <= set(old.runs):
+            return self._first(tail)
         if earliest is None:
             return dataclasses.replace(old, tail=tail, notes=notes)
-        if tuple(run_names(self.reader.folder)) != old.runs:
-            return self._first(tail)
-        return self._made(tail, self._events_since(old, earliest), notes)
+        events = self._events_since(old, earliest)
+        return self._made(tail, events, notes, old.runs)
 
     def _events_since(self, old: Look, earliest: int) -> Iterable[Event]:
         """Return the events, those read anew that a record of that time may change."""
@@ -117,8 +135,9 @@ class Book:
         kept = [e for e in old.events if e.end is not None and e.end <= since]
         return [*kept, *read_events(self.reader, since, bounds=self.bounds)]
 
-    def _made(self, tail: Tail, events: Iterable[Event], notes: Notes) -> Look:
-        runs = tuple(run_names(self.reader.folder))
+    def _made(
+        self, tail: Tail, events: Iterable[Event], notes: Notes, runs: tuple[str, ...]
+    ) -> Look:
         found = {event.key: _whoever_ran(event, runs) for event in events}
         order = sorted(
             found.values(), key=lambda e: (e.start, SERIOUSNESS.index(e.kind))
@@ -133,6 +152,16 @@ class Book:
             last_tick=epoch(row[0]) if row else None,
             offset=offset,
         )
+
+
+def _extent(entries: Iterable[Entry]) -> tuple[int | None, set[str]]:
+    """Return the earliest time of records [s], None for none, and their runs."""
+    times, runs = [], set()
+    for entry in entries:
+        body = entry.data
+        times.append(epoch(body["time"]))
+        runs |= {body["run"]} if body["kind"] == Kind.TICK else set()
+    return min(times, default=None), runs
 
 
 def _whoever_ran(event: Event, runs: Sequence[str]) -> Event:

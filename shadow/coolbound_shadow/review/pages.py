@@ -18,6 +18,7 @@ from flask import (
     url_for,
 )
 
+from coolbound_envs.tables import InputError
 from coolbound_shadow.ledger.records import Review
 from coolbound_shadow.overrides.event_types import EventKind
 from coolbound_shadow.review import shown
@@ -56,7 +57,11 @@ def _on_every_page() -> dict[str, Any]:
     common = {"site": _desk().setup.site, "shown": shown, "may_post": False}
     if not g.get("user"):
         return common | {"health": None}
-    look = _desk().book.look()
+    try:
+        look = _desk().book.look()
+    except InputError:
+        # The page itself says so: this runs for the page that says it, too.
+        return common | {"health": None}
     checked = _desk().watch.checked()
     head = _desk().book.reader.status().head
     return common | {
@@ -151,14 +156,14 @@ def _named(values: Iterable[str]) -> list[tuple[str, str]]:
 @pages.get("/event/<path:key>")
 def event(key: str) -> Any:
     """Show one event with its trend."""
-    look = _desk().book.look()
+    look, setup = _desk().book.look(), _desk().setup
     row = _row(look, key)
     return render_template(
         "event.html",
         row=row,
         it=shown.line(row, look),
         details=shown.details(row.event),
-        trend=trend(_desk().setup.ledger, row.event, _desk().setup.bounds),
+        trend=trend(setup.ledger, row.event, setup.bounds, look.runs),
         notes=shown.notes(row.notes, row.event.offset),
         shift=shift_at(row.event.start + row.event.offset),
         seen=look.tail.seq,

@@ -40,7 +40,7 @@ ACTIONS = {
     "sign_off": "\u2713 signed off",
 }
 
-HASH_SHOWN = 16
+HASH_SHOWN = 12
 
 
 def health(look: Look, checked: Checked, head: Head | None) -> dict[str, Any]:

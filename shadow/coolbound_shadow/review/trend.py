@@ -15,7 +15,6 @@ from coolbound_shadow.overrides.columns import (
     Ticks,
     read_ticks,
     run_extent,
-    run_names,
 )
 from coolbound_shadow.overrides.event_types import Event
 from coolbound_shadow.overrides.outcomes import (
@@ -82,18 +81,21 @@ class Trend:
     cut: str
 
 
-def trend(folder: Path, event: Event, bounds: Bounds) -> Trend | None:
+def trend(
+    folder: Path, event: Event, bounds: Bounds, runs: Sequence[str]
+) -> Trend | None:
     """Return the trend around an event, None where no tick is near.
 
     Args:
         folder: The ledger's folder.
         event: The event.
         bounds: Between what measured quantities shall stay.
+        runs: Runs whose ticks may stand with an event that is of none.
     """
     whole = event.start + AROUND_S if event.end is None else event.end
     end = min(whole, event.start + LONGEST_S)
     first, last = event.start - AROUND_S, end + AROUND_S
-    run = event.run or _run_near(folder, first, last)
+    run = event.run or _run_near(folder, runs, first, last)
     ticks = read_ticks(folder, run, first, last) if run else None
     if ticks is None:
         return None
@@ -116,9 +118,9 @@ def trend(folder: Path, event: Event, bounds: Bounds) -> Trend | None:
     )
 
 
-def _run_near(folder: Path, first: int, last: int) -> str:
+def _run_near(folder: Path, runs: Sequence[str], first: int, last: int) -> str:
     """Return the run with the latest tick in a period, empty for none."""
-    extents = {run: run_extent(folder, run, first, last) for run in run_names(folder)}
+    extents = {run: run_extent(folder, run, first, last) for run in runs}
     known = {run: each[1] for run, each in extents.items() if each}
     return max(known, key=lambda run: (known[run], run), default="")
 
@@ -292,7 +294,7 @@ def _legend(panel: Panel) -> list[str]:
         word = line.label if is_there else f"{line.label}: no values"
         body.append(f'<path class="line {line.style}" d="M{x} 12h24"/>')
         body.append(f'<text x="{x + 30}" y="16">{escape(word)}</text>')
-        x += 52 + 7 * len(word)
+        x += 46 + 10 * len(word)
     body.append(f'<rect class="shade key" x="{x}" y="5" width="24" height="13"/>')
     body.append(f'<text x="{x + 30}" y="16">event</text>')
     return body
