@@ -154,7 +154,7 @@ def require_replayable(log: Log, site: Site) -> None:
 
 def _require_day(log: Log) -> None:
     span = int(log.time_utc[-1] - log.time_utc[0]) + log.step_s
-    if span < 0:
+    if span < DAY_S:
         raise InputError(
             f"{_name(log)}: found {span / 3600:.1f} h of log, expected at least a day; "
             "give a longer export or a longer period"

@@ -26,7 +26,7 @@ def is_one_sentence(text: str) -> bool:
         (("shadwo",), "did you mean 'shadow'?"),
         (("simulate", "--days", "0"), "expected a whole number from 1 to 366"),
         (("simulate", "--colour"), "unrecognized arguments: --colour"),
-        (("simulate", "--operator", "pid"), "'pid'"),
+        (("simulate", "--operator", "lqr"), "'lqr'"),
         (("simulate", "--site", "nowhere.toml"), "nowhere.toml: no such site"),
         (("simulate", "--weather", "atlantis"), "found 'atlantis', expected a CSV"),
         (("simulate", "--load", "gogle2019"), "found 'gogle2019', expected a CSV"),

@@ -18,7 +18,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy",
         default="reference",
-        help="reference, a policy's folder, or legacy, g36, start",
+        help="reference, a policy's folder, or a rule (docs/controllers.md)",
     )
     parser.add_argument(
         "--steps", type=whole(1, 10**7), help="stop after so many rows of the log"

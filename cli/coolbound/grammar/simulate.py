@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from coolbound.choices import ENGINES, OPERATORS
+from coolbound.choices import BARE, ENGINES
 from coolbound.grammar.common import add_out, add_seed, whole
 
 
@@ -12,7 +12,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     add_out(parser, "runs/simulate")
     add_seed(parser)
     parser.add_argument(
-        "--operator", choices=OPERATORS, default="legacy", help="who runs the plant"
+        "--operator", choices=BARE, default="legacy", help="who runs the plant"
     )
     parser.add_argument(
         "--weather", default="phoenix", help="shipped year or path of a CSV file"

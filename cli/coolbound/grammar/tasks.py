@@ -17,7 +17,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=OPERATORS,
         metavar="NAME",
-        help="legacy, g36, start, reference, or folders of policies",
+        help="controllers (docs/controllers.md), reference, or folders of policies",
     )
     parser.add_argument(
         "--episodes", type=whole(1, 65536), default=64, help="side by side"
