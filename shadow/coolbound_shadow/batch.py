@@ -54,7 +54,7 @@ class Sample:
         differing: Those with another status, or an action that differs by more than
             the filter's own two solvers may. [1]
         largest: Largest difference of an action, unit coordinates. [1]
-        rows: Their rows in the log, shape (n,).
+        rows: Their rows in the log, shape (n,). [1]
         latency: Time of each, shape (n,). [s]
     """
 

@@ -20,7 +20,6 @@ from coolbound_safety.judge import JUDGED_UNITS
 from coolbound_safety.margins import SafetyModel
 from coolbound_shadow.batch import Sample, joined, sample_rows
 from coolbound_shadow.blocks import Asked, Block, decide_block
-from coolbound_shadow.causes import HOTTEST, LIMIT_OF_BOUND
 from coolbound_shadow.controller_calls import Progress, View
 from coolbound_shadow.estimates import watch_rows
 from coolbound_shadow.log_types import Log
@@ -29,8 +28,6 @@ from coolbound_shadow.proposals import Proposals, propose
 from coolbound_shadow.records import Decisions
 from coolbound_shadow.replay_inputs import Inputs, blocks, replay_inputs
 from coolbound_shadow.summary import LimitReport, LimitValue, limit_value
-
-__all__ = ["HOTTEST", "LIMIT_OF_BOUND", "Policy", "Replay", "by_side", "replay"]
 
 CONTROL_STEP_S = 300
 SIDES = ("operator", "proposed", "certified")

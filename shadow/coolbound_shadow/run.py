@@ -36,15 +36,12 @@ from coolbound_shadow.selection import (
     Period,
     first_rows,
     load_log,
-    reference_log,
     require_replayable,
     select_period,
 )
 from coolbound_shadow.statistics import replay_error
 from coolbound_shadow.twin import compare_in_model
 from coolbound_shadow.writes import WriteCounter
-
-__all__ = ["first_rows", "load_log", "reference_log", "run_shadow", "shadow"]
 
 REPORT, DECISIONS, SUMMARY = "report.html", "decisions.parquet", "summary.json"
 

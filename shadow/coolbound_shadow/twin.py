@@ -9,52 +9,39 @@ place (exactly 0), the operator in the model against the power that was measured
 """
 
 import dataclasses
-from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from coolbound_controllers.legacy import Legacy
 from coolbound_controllers.operator_settings import parse_operator
-from coolbound_envs.cooling import CoolingTask
-from coolbound_envs.episode import TaskParams, TaskState
 from coolbound_envs.limit_table import IDLE, LIMITS, TOLERANCE
 from coolbound_envs.site import Site
-from coolbound_envs.spec import ACTION_SIZE, POINT_INDEX
-from coolbound_envs.types import Controller, Observation
-from coolbound_safety.guard import first_memory
+from coolbound_envs.spec import POINT_INDEX
+from coolbound_envs.types import Controller
 from coolbound_safety.margins import SafetyModel
-from coolbound_safety.shielded import ShieldedParams, ShieldedState, ShieldedTask
+from coolbound_shadow.calibration.record import refusal_beside
 from coolbound_shadow.closed_loop import (
     Rollout,
-    as_rollout,
-    places,
-    roll_lanes,
-    start_plant,
 )
 from coolbound_shadow.controller_calls import Progress, plain_view
-from coolbound_shadow.envelopes import nominal_action
 from coolbound_shadow.log_types import Log
 from coolbound_shadow.memory import give_back
 from coolbound_shadow.novelty import is_novel, novelty, rolled_inputs
-from coolbound_shadow.parts import DAY_STEPS, Parts, cut_parts, stitch
+from coolbound_shadow.parts import Parts
 from coolbound_shadow.proposals import logged_operator
 from coolbound_shadow.replay import Policy
-from coolbound_shadow.simulate import task_params
 from coolbound_shadow.statistics import (
     NOT_RUN,
     Interval,
     paired_difference,
+    refuse,
     refuse_against_null,
     shifted,
 )
 from coolbound_shadow.stored_heat import stored_heat
 from coolbound_shadow.summary import LimitValue, ModelLimit, limit_value
-from coolbound_shadow.twin_inputs import STEP_S, Refusal, TwinInputs, twin_inputs
-
-REPEATED_STEPS = 7 * DAY_STEPS
-"""Steps of the operator that are run twice, to see that nothing differs. [1]"""
+from coolbound_shadow.twin_inputs import Refusal, TwinInputs, twin_inputs
+from coolbound_shadow.twin_runs import Runner, make_runner
 
 WATER_SIDE_POINTS = (
     "chiller_power",
@@ -133,7 +120,7 @@ def compare_in_model(
     except Refusal as reason:
         refused = Interval(refused=str(reason))
         return Twin(refused, refused)
-    run = _runner(site, inputs, seed, progress)
+    run = make_runner(site, inputs, seed, progress)
     other, failure = _policy_rollout(run, policy, model)
     give_back()
     operator, word = _operator(site, inputs, run.parts)
@@ -158,7 +145,7 @@ def compare_in_model(
 
 
 def _policy_rollout(
-    run: "_Runner", policy: Policy, model: SafetyModel
+    run: Runner, policy: Policy, model: SafetyModel
 ) -> tuple[Rollout | None, str]:
     """Return the policy's rollout, or None and why there is none."""
     try:
@@ -196,7 +183,7 @@ def _with_policy(
     potential = shifted(potential, -100.0 * charge / energy)
     return dataclasses.replace(
         found,
-        potential=refuse_against_null(potential, found.null_test),
+        potential=_told(site, potential, found.null_test),
         limits=_model_limits(baseline, other),
         stored_heat_percent=100.0 * stored / energy,
         charge_percent=100.0 * charge / energy,
@@ -205,75 +192,11 @@ def _with_policy(
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Runner:
-    """One start, one weather, one load, one noise for all. Static."""
-
-    params: TaskParams
-    start: tuple[Observation, TaskState]
-    parts: Parts
-    seed: int
-    progress: Progress | None
-
-    def plain(self, controller: Controller, what: str) -> Rollout:
-        """Return the rollout of an operator."""
-        return self._stitched(*self._plain(controller, self.parts.length, what))
-
-    def repeated(self, controller: Controller, baseline: Rollout) -> float:
-        """Return how far an operator's second run is off its first [percent]."""
-        steps = min(self.parts.length, REPEATED_STEPS)
-        rows, _ = self._plain(controller, steps, "null test")
-        again = rows["facility"][:steps, 0].astype(np.float64) / 1e3
-        first = baseline.facility[: len(again)]
-        return 100.0 * float(np.sum(first - again)) / float(np.sum(first))
-
-    def shielded(self, policy: Policy, model: SafetyModel) -> Rollout:
-        """Return the rollout of a policy behind the safety layer."""
-        observation, state = self.start
-        memory = first_memory((self.parts.number,))
-        return self._stitched(
-            *roll_lanes(
-                ShieldedTask(CoolingTask()),
-                policy.controller,
-                ShieldedParams(task=self.params, safety=model),
-                (observation, ShieldedState(state, observation, memory)),
-                self.parts.length,
-                self.seed,
-                # The model has every point: what a log lacks is assumed nowhere.
-                dataclasses.replace(plain_view(), factor=policy.view.factor),
-                self.progress,
-                "policy in the model",
-            )
-        )
-
-    def _plain(self, controller: Controller, steps: int, what: str) -> tuple[Any, Any]:
-        return roll_lanes(
-            CoolingTask(),
-            controller,
-            self.params,
-            self.start,
-            steps,
-            self.seed,
-            plain_view(),
-            self.progress,
-            what,
-        )
-
-    def _stitched(self, rows: dict[str, np.ndarray], state: Any) -> Rollout:
-        return as_rollout(stitch(rows, self.parts), state)
-
-
-def _runner(
-    site: Site, inputs: TwinInputs, seed: int, progress: Progress | None
-) -> _Runner:
-    parts = cut_parts(inputs.steps)
-    params = task_params(site, inputs.scenario)
-    where = places(inputs.clock + STEP_S * parts.begins, -inputs.clock)
-    first = np.broadcast_to(nominal_action(), (parts.number, ACTION_SIZE))
-    first = first if inputs.actions is None else inputs.actions[parts.begins]
-    applied = jnp.asarray(first, jnp.float32)
-    start = start_plant(jax.random.key(seed), where, applied, params)
-    return _Runner(params, start, parts, seed, progress)
+def _told(site: Site, potential: Interval, null_test: Interval) -> Interval:
+    """Return the potential, or why null test or calibration do not carry it."""
+    potential = refuse_against_null(potential, null_test)
+    reason = "" if potential.refused else refusal_beside(site, potential.percent)
+    return refuse(potential, reason) if reason else potential
 
 
 def _operator(site: Site, inputs: TwinInputs, parts: Parts) -> tuple[Controller, str]:
@@ -282,7 +205,7 @@ def _operator(site: Site, inputs: TwinInputs, parts: Parts) -> tuple[Controller,
     return Legacy(parse_operator(site)), "the `legacy` rule with the site's settings"
 
 
-def _placebo(log: Log, inputs: TwinInputs, run: _Runner, baseline: Rollout) -> Interval:
+def _placebo(log: Log, inputs: TwinInputs, run: Runner, baseline: Rollout) -> Interval:
     """Return the operator against itself one row late: the floor of the noise."""
     if inputs.actions is None:
         return Interval(refused="the log lacks set-points")

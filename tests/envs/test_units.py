@@ -22,7 +22,7 @@ PACKAGES = (
 ENTRY = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 UNIT = re.compile(r"\[[^\[\]]+\]\.?$")
 KNOWN = re.compile(
-    r"\[(1(/K|/s|/min)?|K( h)?|degC|%|percent|h|s|ms|min|kg/s|kg/kg|kg|g|L(/kWh)?"
+    r"\[(1(/K|/s|/min)?|K( h)?|degC|%|percent|h|d|s|ms|min|kg/s|kg/kg|kg|g|L(/kWh)?"
     r"|kW h|kWh|MWh|Pa|kPa|W|kW|J|W/K|kW/K|J/K|J/\(kg K\)|J/\(K W\)|J/kg|Pa/s"
     r"|rows|bytes|MB|px|mixed units|per raw unit"
     r"|(square of )?(each |the |a )?[a-z]+('s|s')? (own )?unit)\]"

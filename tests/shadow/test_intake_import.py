@@ -34,7 +34,7 @@ from coolbound_envs.types import Quality
 from coolbound_shadow.ingest import read_log
 from coolbound_shadow.intake import text_blocks
 from coolbound_shadow.intake.handover import is_imported, read_imported
-from coolbound_shadow.run import load_log
+from coolbound_shadow.selection import load_log
 
 COLUMNS = [
     "ts_utc",

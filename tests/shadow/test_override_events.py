@@ -10,7 +10,8 @@ from made_overrides import OFFSET, START, STEP, override, tick, write
 
 from coolbound_shadow.ledger.reader import LedgerReader
 from coolbound_shadow.ledger.records import Outcome, Record, Review, Tick
-from coolbound_shadow.overrides.events import Event, EventKind, ranked, read_events
+from coolbound_shadow.overrides.event_types import Event, EventKind
+from coolbound_shadow.overrides.events import ranked, read_events
 from coolbound_shadow.overrides.outcomes import HOTTEST, Bound, Bounds
 
 HOUR = 12

@@ -26,7 +26,7 @@ from coolbound_shadow.log_types import Log
 from coolbound_shadow.proposals import logged_operator, propose
 from coolbound_shadow.replay import Policy, replay
 from coolbound_shadow.replay_inputs import HOLD_S, Inputs, replay_inputs
-from coolbound_shadow.run import first_rows
+from coolbound_shadow.selection import first_rows
 from coolbound_shadow.statistics import replay_error
 
 

@@ -22,7 +22,8 @@ from coolbound_shadow.ledger.records import Kind
 from coolbound_shadow.ledger.verify import verify
 from coolbound_shadow.recording import LedgerChoice
 from coolbound_shadow.records import read_decisions
-from coolbound_shadow.run import Wanted, load_log, reference_log, run_shadow
+from coolbound_shadow.run import Wanted, run_shadow
+from coolbound_shadow.selection import load_log, reference_log
 from coolbound_shadow.writes import WriteCounter
 
 PACKAGE = Path(coolbound_shadow.__file__).parent

@@ -29,7 +29,7 @@ from coolbound_shadow.log_types import Log
 from coolbound_shadow.proposals import logged_operator
 from coolbound_shadow.replay import Policy, Replay, replay
 from coolbound_shadow.replay_inputs import Inputs, observation_of, replay_inputs
-from coolbound_shadow.run import first_rows
+from coolbound_shadow.selection import first_rows
 
 HOT, BLIND, GAP, ROWS = 12, slice(30, 38), 45, 60
 ZONE = "Europe/Berlin"

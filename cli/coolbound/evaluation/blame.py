@@ -14,7 +14,7 @@ from coolbound_envs.limit_table import LIMIT_NAMES
 from coolbound_envs.spec import CHANNEL_NAMES, CHANNELS, channel_array
 from coolbound_safety.coordinates import to_coordinates
 from coolbound_safety.rows import ROW_LIMITS
-from coolbound_shadow.replay import HOTTEST, LIMIT_OF_BOUND
+from coolbound_shadow.causes import HOTTEST, LIMIT_OF_BOUND
 
 CLOSE: Final = 1e-4
 """A row is met exactly where less room than this is left. [1]"""

@@ -25,4 +25,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         type=whole(1, 10**6),
         help="projection: decisions at control time",
     )
+    parser.add_argument(
+        "--year", action="store_true", help="shadow: a year of log in place of a month"
+    )
     add_seed(parser)

@@ -47,6 +47,9 @@ def fill(parser: argparse.ArgumentParser) -> None:
         "--key", type=Path, help="key that signs the ledger (default: your own)"
     )
     parser.add_argument(
+        "--pdf", action="store_true", help="also write the report as tagged PDF"
+    )
+    parser.add_argument(
         "--year-weather",
         metavar="WEATHER",
         help="a year of the site's weather, shipped name or CSV file: with "

@@ -45,7 +45,7 @@ from coolbound_envs.spec import POINT_NAMES, action_digest
 from coolbound_envs.tables import InputError
 from coolbound_safety.shielded import ShieldedTask
 from coolbound_shadow.output import check_target, output_folder
-from coolbound_shadow.run import load_log
+from coolbound_shadow.selection import load_log
 from coolbound_shadow.twin_inputs import Refusal, twin_inputs
 
 MARKER = "audit.json"

@@ -26,6 +26,9 @@ ENVELOPES = 8192
 SHADOW_DAYS = 30
 """Days of log that `bench shadow` replays. [1]"""
 
+YEAR_DAYS = 365
+"""With --year. [1]"""
+
 DECISIONS = 1000
 """Decisions at control time that `bench projection` takes by default. [1]"""
 
@@ -143,7 +146,8 @@ def _train(site: Site, options: Namespace) -> dict[str, Any]:
 def _shadow(site: Site, options: Namespace) -> dict[str, Any]:
     from coolbound_shadow.bench import measure_shadow
 
-    return measure_shadow(options.size or SHADOW_DAYS)
+    days = YEAR_DAYS if options.year else SHADOW_DAYS
+    return measure_shadow(options.size or days)
 
 
 AGAINST: dict[str, str] = {"plant": ENGINES[1], "projection": PEERS}

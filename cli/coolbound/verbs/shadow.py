@@ -14,6 +14,7 @@ from coolbound_envs.site import Site
 from coolbound_envs.tables import InputError
 from coolbound_envs.weather import load_weather
 from coolbound_shadow.coverage import Year, year_of
+from coolbound_shadow.pdf import require_printer, write_pdf
 from coolbound_shadow.recording import LedgerChoice
 from coolbound_shadow.run import Wanted, run_shadow
 from coolbound_shadow.selection import Period
@@ -31,6 +32,8 @@ def run(options: Namespace) -> Answer:
         UsageError: The options do not go together.
         InputError: Site, log, policy, ledger or folder cannot be used.
     """
+    if options.pdf:
+        require_printer()
     site = chosen_site(options.site)
     wanted = _wanted(options, site)
     rule, folder = None, None
@@ -48,6 +51,8 @@ def run(options: Namespace) -> Answer:
             site, options.log, folder, options.out, wanted, progress, rule
         )
     report = options.out / REPORT
+    if options.pdf:
+        write_pdf(report, report.with_suffix(".pdf"))
     return Answer(summary, "\n".join([*_lines(summary), f"report: {report}"]))
 
 

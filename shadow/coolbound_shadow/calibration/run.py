@@ -25,7 +25,7 @@ from coolbound_shadow.calibration.verdicts import POTENTIAL, Verdict, verdicts
 from coolbound_shadow.controller_calls import Progress
 from coolbound_shadow.log_types import Log
 from coolbound_shadow.output import check_target, output_folder, write_json
-from coolbound_shadow.run import load_log
+from coolbound_shadow.selection import load_log
 
 
 @dataclasses.dataclass(frozen=True)

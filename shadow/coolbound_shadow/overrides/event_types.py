@@ -17,7 +17,7 @@ class EventKind(StrEnum):
 
 @final
 @dataclasses.dataclass(frozen=True)
-class Outcome1:
+class Aftermath:
     """One quantity that was measured after an event began. Static.
 
     Attributes:
@@ -109,7 +109,7 @@ class Event:
     person: str | None
     reason_code: str | None
     expiry: int | None
-    outcome: tuple[Outcome1, ...]
+    outcome: tuple[Aftermath, ...]
     size: float
     records: tuple[int, ...]
     reviews: tuple[ReviewNote, ...]

@@ -10,24 +10,11 @@ from coolbound_shadow.ledger.reader import LedgerReader
 from coolbound_shadow.overrides.event_types import (
     Event,
     EventKind,
-    Outcome1,
-    ReviewNote,
 )
 from coolbound_shadow.overrides.holds import override_events
-from coolbound_shadow.overrides.interventions import event_key, interventions
+from coolbound_shadow.overrides.interventions import interventions
 from coolbound_shadow.overrides.material import Material, read_material
 from coolbound_shadow.overrides.outcomes import Bounds, Measured
-
-__all__ = (
-    "Event",
-    "EventKind",
-    "Outcome1",
-    "ReviewNote",
-    "event_key",
-    "events_of",
-    "ranked",
-    "read_events",
-)
 
 SERIOUSNESS = tuple(EventKind)
 """The kinds, most serious first."""

@@ -7,7 +7,7 @@ from typing import Any
 from coolbound_envs.spec import CHANNEL_NAMES, CHANNELS
 from coolbound_shadow.ledger.records import Kind
 from coolbound_shadow.overrides.columns import Ticks, epoch, local_offset, read_ticks
-from coolbound_shadow.overrides.event_types import Event, EventKind, Outcome1
+from coolbound_shadow.overrides.event_types import Aftermath, Event, EventKind
 from coolbound_shadow.overrides.interventions import Notes
 from coolbound_shadow.overrides.material import Material, Told
 from coolbound_shadow.overrides.outcomes import AFTER_S, Measured, outcomes_after
@@ -134,9 +134,9 @@ def _given(material: Material, point: str, start: int) -> dict[str, float]:
 
 def _outcome(
     material: Material, start: int, point: str, measured: Measured
-) -> tuple[Outcome1, ...]:
+) -> tuple[Aftermath, ...]:
     """Return what was measured afterwards: all runs saw the same plant."""
-    found: list[Outcome1] = []
+    found: list[Aftermath] = []
     for after in AFTER_S:
         for run in material.ticks:
             ticks = _around(material, run, start + after)

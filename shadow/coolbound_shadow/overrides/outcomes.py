@@ -13,7 +13,7 @@ import numpy as np
 from coolbound_envs.spec import POINT_NAMES, POINTS
 from coolbound_envs.types import Quality
 from coolbound_shadow.overrides.columns import Ticks
-from coolbound_shadow.overrides.event_types import Outcome1
+from coolbound_shadow.overrides.event_types import Aftermath
 
 AFTER_S = (3600, 86400)
 """Times after the start. [s]"""
@@ -106,7 +106,7 @@ class Measured:
 
 def outcomes_after(
     ticks: Ticks, start: int, subject: str, measured: Measured
-) -> tuple[Outcome1, ...]:
+) -> tuple[Aftermath, ...]:
     """Return what was measured after an event began; what is not known is left out.
 
     Args:
@@ -115,7 +115,7 @@ def outcomes_after(
         subject: The limit that was in the way, or the point that is held.
         measured: Outcome records and bounds.
     """
-    found: list[Outcome1] = []
+    found: list[Aftermath] = []
     for after in AFTER_S:
         row = _row_at(ticks, start + after)
         if row is None:
@@ -136,11 +136,11 @@ def _row_at(ticks: Ticks, time: int) -> int | None:
 
 def _from_record(
     ticks: Ticks, row: int, after: int, measured: Measured
-) -> list[Outcome1]:
+) -> list[Aftermath]:
     key = (ticks.run, int(ticks.time_utc[row]))
     seq, values = measured.records.get(key, (0, {}))
     return [
-        Outcome1(name, value, UNITS.get(name, ""), after, None, seq)
+        Aftermath(name, value, UNITS.get(name, ""), after, None, seq)
         for name, value in values.items()
         if value is not None
     ]
@@ -148,11 +148,11 @@ def _from_record(
 
 def _from_tick(
     ticks: Ticks, row: int, after: int, subject: str, bounds: Bounds
-) -> list[Outcome1]:
+) -> list[Aftermath]:
     words = dict.fromkeys((WATCHED.get(subject, HOTTEST), HOTTEST))
     values = {word: _reading(ticks, row, word) for word in words}
     return [
-        Outcome1(word, value, _unit(word), after, _within(bounds, word, value), seq)
+        Aftermath(word, value, _unit(word), after, _within(bounds, word, value), seq)
         for word, value in values.items()
         if value is not None
         for seq in (int(ticks.seq[row]),)

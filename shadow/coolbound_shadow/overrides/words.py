@@ -5,7 +5,7 @@ from typing import Any
 from coolbound_envs.limit_table import LIMITS
 from coolbound_envs.spec import CHANNELS, POINTS
 from coolbound_shadow.log_types import local_text
-from coolbound_shadow.overrides.event_types import Event, EventKind, Outcome1
+from coolbound_shadow.overrides.event_types import Aftermath, Event, EventKind
 from coolbound_shadow.report_rows import number, title
 
 NONE = "\u2013"
@@ -131,7 +131,7 @@ def outcome_lines(event: Event, after_s: int) -> list[dict[str, str]]:
     return [_outcome(o) for o in event.outcome if o.after_s == after_s]
 
 
-def _outcome(outcome: Outcome1) -> dict[str, str]:
+def _outcome(outcome: Aftermath) -> dict[str, str]:
     unit = "" if outcome.unit in ("", "1") else f" {outcome.unit}"
     words = {True: "within", False: "\u25b2 outside", None: ""}
     return {

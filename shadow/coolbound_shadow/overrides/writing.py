@@ -16,7 +16,7 @@ from coolbound_shadow.ledger.verify import verify
 from coolbound_shadow.ledger.writer import LedgerWriter
 from coolbound_shadow.output import check_target, output_folder
 from coolbound_shadow.overrides.columns import read_ticks, run_extent, run_names
-from coolbound_shadow.overrides.events import EventKind
+from coolbound_shadow.overrides.event_types import EventKind
 from coolbound_shadow.overrides.material import Material, read_material
 from coolbound_shadow.overrides.outcomes import COLDEST, HOTTEST, Bound, Bounds
 from coolbound_shadow.overrides.report import Heading, Made, make
