@@ -140,16 +140,16 @@ def test_the_page_is_served_until_it_is_stopped(users: Path, ledger: Path) -> No
         line = server.stderr.readline()
         found = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
         assert found, line
-        with urllib.request.urlopen(f"{found[0]}event/o-1", timeout=30) as page:
+        with urllib.request.urlopen(f"{found[0]}event/o-1", timeout=120) as page:
             assert "Log in" in page.read().decode()
             assert "Server" not in page.headers
         other = urllib.request.Request(found[0], headers={"Host": "attacker.example"})
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(other, timeout=30)
+            urllib.request.urlopen(other, timeout=120)
         assert refused.value.code == 400
         refused.value.close()
     finally:
         server.send_signal(signal.SIGINT)
-        out, _ = server.communicate(timeout=30)
+        out, _ = server.communicate(timeout=120)
     assert server.returncode == 0
     assert json.loads(out) == {"schema": "coolbound.review/1", "address": found[0]}

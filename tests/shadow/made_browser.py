@@ -41,7 +41,7 @@ KEYS = {"Tab": 9, "Enter": 13, "Space": 32}
 class Browser:
     """One page of a headless Chromium."""
 
-    def __init__(self, profile: Path, timeout_s: float = 60.0) -> None:
+    def __init__(self, profile: Path, timeout_s: float = 180.0) -> None:
         self.timeout_s = timeout_s
         self.events: list[dict[str, Any]] = []
         self.count = 0

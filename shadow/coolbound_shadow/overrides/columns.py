@@ -33,7 +33,8 @@ FIRST, LAST = "0000", "9999"
 IS_TICK = "json_extract(body, '$.kind') = 'tick'"
 RUN, TIME = "json_extract(body, '$.run')", "json_extract(body, '$.time')"
 NEXT_RUN = (
-    f"SELECT {RUN} FROM ledger WHERE {IS_TICK} AND {RUN} > ? ORDER BY {RUN} LIMIT 1"
+    f"SELECT {RUN} FROM ledger INDEXED BY one_tick WHERE {IS_TICK} AND {RUN} > ? "
+    f"ORDER BY {RUN} LIMIT 1"
 )
 TICKS = (
     f"SELECT seq, body FROM ledger WHERE {IS_TICK} AND {RUN} = ? AND {TIME} > ? "
