@@ -183,7 +183,7 @@ def _with_policy(
     potential = shifted(potential, -100.0 * charge / energy)
     return dataclasses.replace(
         found,
-        potential=_told(site, potential, found.null_test),
+        potential=told(site, potential, found.null_test),
         limits=_model_limits(baseline, other),
         stored_heat_percent=100.0 * stored / energy,
         charge_percent=100.0 * charge / energy,
@@ -192,7 +192,7 @@ def _with_policy(
     )
 
 
-def _told(site: Site, potential: Interval, null_test: Interval) -> Interval:
+def told(site: Site, potential: Interval, null_test: Interval) -> Interval:
     """Return the potential, or why null test or calibration do not carry it."""
     potential = refuse_against_null(potential, null_test)
     reason = "" if potential.refused else refusal_beside(site, potential.percent)

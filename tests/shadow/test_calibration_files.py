@@ -18,6 +18,8 @@ from coolbound_shadow.calibration.record import refusal_beside
 from coolbound_shadow.calibration.run import run_calibration
 from coolbound_shadow.calibration.site_copy import changed_values, copy_site
 from coolbound_shadow.log_writer import write_log
+from coolbound_shadow.statistics import Interval
+from coolbound_shadow.twin import told
 
 FILES = ("calibrated_site.toml", "calibration.html", "calibration.json")
 
@@ -109,6 +111,17 @@ def test_the_record_beside_a_site_refuses_only_that_site(
     (tmp_path / "calibration.json").write_text("[]")
     alone = dataclasses.replace(calibrated, path=tmp_path / "site.toml")
     assert refusal_beside(alone) == ""
+
+
+def test_a_shadow_run_tells_no_potential_of_a_refused_twin(
+    site: Site, written: tuple[dict[str, Any], Path]
+) -> None:
+    calibrated = load_site(written[1] / "calibrated_site.toml")
+    potential, null_test = Interval(5.0, 4.0, 6.0), Interval(0.0, -0.1, 0.1)
+    assert told(site, potential, null_test) == potential
+    refused = told(calibrated, potential, null_test)
+    assert "the site's calibration supports no potential" in refused.refused
+    assert np.isnan([refused.percent, refused.low, refused.high]).all()
 
 
 def test_a_supported_record_refuses_only_what_is_too_small(

@@ -1,5 +1,6 @@
 """The command line of a shadow run: one sentence and exit code 2 for a mistake."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,13 @@ def test_a_log_shorter_than_a_day_is_one_sentence(
     assert "found 8.3 h of log, expected at least a day" in told.err
     assert told.err.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_pdf_that_cannot_be_printed_is_refused_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "weasyprint", None)
+    out = tmp_path / "out"
+    assert main(["shadow", "--pdf", "--policy", "start", "--out", str(out)]) == 2
+    assert "pip install 'coolbound[pdf]'" in capsys.readouterr().err
+    assert not out.exists()
