@@ -126,7 +126,10 @@ def test_help_does_without_the_extra(python: Callable) -> None:
     assert python(code).out.strip() == "[]"
 
 
-def test_the_page_is_served_until_it_is_stopped(users: Path, ledger: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_the_page_is_served_until_it_is_stopped(
+    users: Path, ledger: Path, stop: signal.Signals
+) -> None:
     command = [sys.executable, "-m", "coolbound", "review", ledger, "--users", users]
     server = subprocess.Popen(
         [*map(str, command), "--port", "0", "--json"],
@@ -149,7 +152,7 @@ def test_the_page_is_served_until_it_is_stopped(users: Path, ledger: Path) -> No
         assert refused.value.code == 400
         refused.value.close()
     finally:
-        server.send_signal(signal.SIGINT)
+        server.send_signal(stop)
         out, _ = server.communicate(timeout=120)
     assert server.returncode == 0
     assert json.loads(out) == {"schema": "coolbound.review/1", "address": found[0]}

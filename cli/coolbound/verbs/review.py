@@ -2,6 +2,7 @@
 
 import getpass
 import importlib.util
+import signal
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -128,6 +129,9 @@ def _serve(options: Namespace, path: Path) -> Answer:
         names=names,
         is_tls=options.tls,
     )
+    # A service manager ends it by SIGTERM; a shell may have SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     address = serve(options.host, bind(options.host, options.port), setup, _tell)
     data = {"schema": "coolbound.review/1", "address": address}
     return Answer(data, "the review page is closed")
