@@ -5,8 +5,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-# Compiles in three quarters of the time, to the same program but slower.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 # Above warnings: a program from the cache is said to prefer other instructions.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
