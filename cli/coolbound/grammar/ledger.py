@@ -12,9 +12,8 @@ DEFAULT_FOLDER = Path("runs/ledger")
 MOST = 2**31 - 1
 
 
-def fill(parser: argparse.ArgumentParser) -> None:
-    """Add what `ledger` accepts."""
-    parser.add_argument("what", choices=TASKS, help="what to do")
+def add_folder(parser: argparse.ArgumentParser) -> None:
+    """Add the ledger's folder."""
     parser.add_argument(
         "folder",
         nargs="?",
@@ -23,19 +22,30 @@ def fill(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_FOLDER,
         help="the ledger's folder",
     )
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add `--trust`."""
+    parser.add_argument(
+        "--trust",
+        type=Path,
+        nargs="+",
+        metavar="PUB",
+        help="public keys that may have signed the ledger",
+    )
+
+
+def fill(parser: argparse.ArgumentParser) -> None:
+    """Add what `ledger` accepts."""
+    parser.add_argument("what", choices=TASKS, help="what to do")
+    add_folder(parser)
     parser.add_argument(
         "--key", type=Path, help="private key file (default: your own, see `key`)"
     )
     parser.add_argument(
         "--sign", action="store_true", help="head: sign the present end first"
     )
-    parser.add_argument(
-        "--trust",
-        type=Path,
-        nargs="+",
-        metavar="PUB",
-        help="verify: public keys that may sign",
-    )
+    add_trust(parser)
     parser.add_argument(
         "--heads",
         type=Path,

@@ -5,19 +5,12 @@ from datetime import date
 from pathlib import Path
 
 from coolbound.grammar.common import add_out
-from coolbound.grammar.ledger import DEFAULT_FOLDER
+from coolbound.grammar.ledger import add_folder, add_trust
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
     """Add what `report` accepts."""
-    parser.add_argument(
-        "folder",
-        nargs="?",
-        type=Path,
-        metavar="LEDGER",
-        default=DEFAULT_FOLDER,
-        help="the ledger's folder",
-    )
+    add_folder(parser)
     parser.add_argument(
         "--from", dest="first", type=_day, metavar="DATE", help="first local day"
     )
@@ -29,13 +22,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--key", type=Path, help="private key file (default: your own, if any)"
     )
-    parser.add_argument(
-        "--trust",
-        type=Path,
-        nargs="+",
-        metavar="PUB",
-        help="public keys that may have signed the ledger",
-    )
+    add_trust(parser)
     parser.add_argument(
         "--no-record",
         action="store_true",

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from coolbound.grammar.common import whole
-from coolbound.grammar.ledger import DEFAULT_FOLDER
+from coolbound.grammar.ledger import add_folder, add_trust
 
 ROLES = ("reviewer", "reader")
 """What a user may do, the first unless another is named."""
@@ -14,14 +14,7 @@ PORT = 8410
 
 def fill(parser: argparse.ArgumentParser) -> None:
     """Add what `review` accepts."""
-    parser.add_argument(
-        "folder",
-        nargs="?",
-        type=Path,
-        metavar="LEDGER",
-        default=DEFAULT_FOLDER,
-        help="the ledger's folder",
-    )
+    add_folder(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address to serve on")
     parser.add_argument(
         "--port", type=whole(0, 65535), default=PORT, help="port; 0 for a free one"
@@ -52,10 +45,4 @@ def fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--key", type=Path, help="private key that signs (default: your own, if any)"
     )
-    parser.add_argument(
-        "--trust",
-        type=Path,
-        nargs="+",
-        metavar="PUB",
-        help="public keys that may have signed the ledger",
-    )
+    add_trust(parser)
