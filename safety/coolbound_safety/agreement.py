@@ -8,13 +8,15 @@ from typing import Any, Final
 import jax
 import numpy as np
 
+from coolbound_envs.types import Observation
 from coolbound_safety.backcheck import back_check
 from coolbound_safety.candidates import Candidate, check, safe_candidate
 from coolbound_safety.conclusion import conclude
 from coolbound_safety.envelope import tangent
 from coolbound_safety.filter import SafetyFilter
-from coolbound_safety.guard import Options, prepare
+from coolbound_safety.guard import Memory, Options, prepare
 from coolbound_safety.margins import SafetyModel
+from coolbound_safety.packing import pack, unpack
 from coolbound_safety.types import (
     Envelope,
     FilterResult,
@@ -34,7 +36,8 @@ class Tools:
     """What a decision is made with; each can be replaced in a test.
 
     Attributes:
-        prepare: `guard.prepare` with its model, compiled.
+        prepare: `guard.prepare` with its model, compiled; the options in numpy, but
+            for the estimate, which goes back into programs as it is.
         back_check: `backcheck.back_check` with its model, compiled.
         tangent: `envelope.tangent` with its model, compiled.
         safety_filter: Both solvers and their certificates.
@@ -51,9 +54,7 @@ class Tools:
 def make_tools(model: SafetyModel, safety_filter: SafetyFilter | None = None) -> Tools:
     """Return what decisions are made with, for one plant, to be compiled once."""
     return Tools(
-        prepare=jax.jit(
-            lambda memory, seen, asked: prepare(memory, seen, asked, model)
-        ),
+        prepare=_prepared(model),
         back_check=jax.jit(
             lambda unit, backup, slack, now, machines: back_check(
                 unit, backup, slack, now, model, machines
@@ -65,6 +66,24 @@ def make_tools(model: SafetyModel, safety_filter: SafetyFilter | None = None) ->
         safety_filter=safety_filter or SafetyFilter(),
         verifier=Verifier(model.plant, model.limits),
     )
+
+
+def _prepared(model: SafetyModel) -> Callable[..., tuple[Options, Memory]]:
+    """Return `guard.prepare`, what is read here fetched in one piece."""
+
+    @jax.jit
+    def run(memory: Memory, seen: Observation, asked: jax.Array) -> tuple[Any, ...]:
+        options, after = prepare(memory, seen, asked, model)
+        parts = dataclasses.replace(options, estimate=options.estimate.stale)
+        return pack(parts), options.estimate, after
+
+    def call(
+        memory: Memory, seen: Observation, asked: np.ndarray
+    ) -> tuple[Options, Memory]:
+        packed, estimate, after = run(memory, seen, asked)
+        return dataclasses.replace(unpack(packed), estimate=estimate), after
+
+    return call
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,7 +167,15 @@ def concluded(choice: Choice, rung: str, unit: np.ndarray) -> FilterResult:
     return conclude(choice.envelope, choice.asked, found, [], start)
 
 
-def safe_result(envelope: Envelope, asked: np.ndarray) -> FilterResult:
-    """Return the backup as a result, for a caller that cannot wait."""
+def safe_result(
+    envelope: Envelope, asked: np.ndarray, safe: Candidate | None = None
+) -> FilterResult:
+    """Return the backup as a result, for a caller that cannot wait.
+
+    Args:
+        envelope: Float64.
+        asked: What was to be projected, in coordinates, shape (10,). [1]
+        safe: What `safe_candidate` says of the envelope, where that is known.
+    """
     start, notes = time.perf_counter(), find_faults(envelope, asked)
-    return conclude(envelope, asked, safe_candidate(envelope), notes, start)
+    return conclude(envelope, asked, safe or safe_candidate(envelope), notes, start)

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from coolbound_safety.certificate import certify
+from coolbound_safety.certificate import apply_rows, certify
 from coolbound_safety.coordinates import weights
 from coolbound_safety.proof import totals_by_priority
 from coolbound_safety.types import Certificate, Envelope
@@ -91,7 +91,16 @@ def solve(
 def lowest_rows(envelope: Envelope) -> np.ndarray:
     """Return the least value of each row inside the bounds, shape (m,) [1]."""
     rows = np.asarray(envelope.G)
-    return np.sum(np.minimum(rows * envelope.lower, rows * envelope.upper), axis=-1)
+    return np.minimum(rows * envelope.lower, rows * envelope.upper).sum(axis=-1)
+
+
+def breaks_a_row(envelope: Envelope, u: np.ndarray) -> bool:
+    """Return whether a point without multipliers exceeds a row that has a price.
+
+    No certificate stands then, whatever else is looked at; see `certify_batch`.
+    """
+    excess = apply_rows(np.asarray(envelope.G)[None], u[None])[0] - envelope.h
+    return bool(np.any((excess > 0.0) & (np.asarray(envelope.price) > 0.0)))
 
 
 def check(

@@ -13,6 +13,7 @@ were solved (tightened); violations are judged against the rows as given.
 """
 
 import dataclasses
+import math
 from typing import Final
 
 import numpy as np
@@ -89,26 +90,29 @@ def certify_batch(
     )
     solved = h if solved_h is None else np.asarray(solved_h, dtype=np.float64)
     data = (lower, upper, rows, h, solved, price, proposed, u, multipliers)
-    finite = np.logical_and.reduce([_lane_is_finite(x) for x in data])
+    finite = _lanes_are_finite(data)
     with np.errstate(invalid="ignore", over="ignore"):
-        lam = np.clip(multipliers, 0.0, price)
-        excess = apply_rows(rows, u) - h
+        lam = np.minimum(np.maximum(multipliers, 0.0), price)
+        values = apply_rows(rows, u)
+        excess = values - h
         slack = np.maximum(excess, 0.0)
-        unpaid = (slack > 0.0) & (lam < price * (1.0 - SATURATION))
-        relaxed_hard = (slack > 0.0) & (np.asarray(envelope.priority) == 0)
-        bound = np.max(np.maximum(u - upper, lower - u), axis=-1)
-        kept = np.where((slack > 0.0) & ~unpaid & ~relaxed_hard, -np.inf, excess)
-        cost = primal_cost(rows, solved, price, proposed, u)
+        has_slack = slack > 0.0
+        unpaid = has_slack & (lam < price * (1.0 - SATURATION))
+        relaxed_hard = has_slack & (np.asarray(envelope.priority) == 0)
+        is_wrong = unpaid | relaxed_hard
+        bound = np.maximum(u - upper, lower - u).max(axis=-1)
+        kept = np.where(has_slack & ~is_wrong, -np.inf, excess)
+        cost = primal_cost(values - solved, price, proposed, u)
         gap = cost - dual_cost(rows, solved, lower, upper, proposed, lam)
         distance = np.sqrt(2.0 * np.maximum(gap, 0.0))
         gap_is_sound = gap >= GAP_FLOOR * (1.0 + np.abs(cost))
         is_certified = finite & (bound <= 0.0) & (distance <= tolerance)
-        is_certified &= gap_is_sound & ~np.any(unpaid | relaxed_hard, axis=-1)
+        is_certified &= gap_is_sound & ~is_wrong.any(axis=-1)
     return Checks(
         is_certified=is_certified,
         finite=finite,
         bound_violation=bound,
-        row_violation=np.max(kept, axis=-1, initial=-np.inf),
+        row_violation=kept.max(axis=-1, initial=-np.inf),
         slack=slack,
         gap=gap,
         distance=distance,
@@ -147,7 +151,9 @@ def certify(
         slack=checks.slack[0],
         gap=float(checks.gap[0]),
         distance=float(checks.distance[0]),
-        reasons=tuple(_reasons(checks, envelope.names, tolerance)),
+        reasons=()
+        if checks.is_certified[0]
+        else tuple(_reasons(checks, envelope.names, tolerance)),
     )
 
 
@@ -160,20 +166,15 @@ def stack_one(envelope: Envelope) -> Envelope:
 
 def apply_rows(rows: np.ndarray, u: np.ndarray) -> np.ndarray:
     """Return G u, shapes (B, m, n) and (B, n), rounded alike for every B."""
-    return np.sum(rows * u[:, None, :], axis=-1)
+    return (rows * u[:, None, :]).sum(axis=-1)
 
 
 def primal_cost(
-    rows: np.ndarray,
-    h: np.ndarray,
-    price: np.ndarray,
-    proposed: np.ndarray,
-    u: np.ndarray,
+    excess: np.ndarray, price: np.ndarray, proposed: np.ndarray, u: np.ndarray
 ) -> np.ndarray:
-    """Return f(u), shape (B,) [1]."""
-    excess = np.maximum(apply_rows(rows, u) - h, 0.0)
-    move = 0.5 * np.sum((u - proposed) ** 2, axis=-1)
-    return move + np.sum(price * excess, axis=-1)
+    """Return f(u), shape (B,); excess is G u - h, shape (B, m) [1]."""
+    move = 0.5 * ((u - proposed) ** 2).sum(axis=-1)
+    return move + (price * np.maximum(excess, 0.0)).sum(axis=-1)
 
 
 def dual_cost(
@@ -185,14 +186,16 @@ def dual_cost(
     multipliers: np.ndarray,
 ) -> np.ndarray:
     """Return d(lam), a lower bound of the best cost, shape (B,) [1]."""
-    pull = np.sum(rows * multipliers[:, :, None], axis=-2)
-    best = np.clip(proposed - pull, lower, upper)
-    move = 0.5 * np.sum((best - proposed) ** 2, axis=-1)
-    return move + np.sum(multipliers * (apply_rows(rows, best) - h), axis=-1)
+    pull = (rows * multipliers[:, :, None]).sum(axis=-2)
+    best = np.minimum(np.maximum(proposed - pull, lower), upper)
+    move = 0.5 * ((best - proposed) ** 2).sum(axis=-1)
+    return move + (multipliers * (apply_rows(rows, best) - h)).sum(axis=-1)
 
 
-def _lane_is_finite(x: np.ndarray) -> np.ndarray:
-    return np.all(np.isfinite(x), axis=tuple(range(1, np.ndim(x))))
+def _lanes_are_finite(data: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Return which lanes are finite in every array, shape (B,)."""
+    lanes = [x.reshape(len(x), math.prod(x.shape[1:])) for x in data]
+    return np.isfinite(np.concatenate(lanes, axis=-1)).all(axis=-1)
 
 
 def _reasons(checks: Checks, names: tuple[str, ...], tolerance: float) -> list[str]:

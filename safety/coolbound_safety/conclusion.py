@@ -30,6 +30,8 @@ ACTIVE_MARGIN: Final = 1e-6
 ACTIVE_FORCE: Final = 1e-6
 """A limit that pushes less than this did not stand in the way. [1]"""
 
+_DEAD_BAND: Final = channel_array("dead_band")
+
 
 def differs(certified: np.ndarray, proposed: np.ndarray) -> np.ndarray:
     """Return per channel whether two actions differ beyond the dead band.
@@ -38,10 +40,9 @@ def differs(certified: np.ndarray, proposed: np.ndarray) -> np.ndarray:
         certified: Action, shape (..., 10). [each channel's unit]
         proposed: Action, shape (..., 10). [each channel's unit]
     """
-    band = channel_array("dead_band")
     gap = np.abs(np.asarray(certified) - np.asarray(proposed))
     # A value that is not a number is a difference, and a rounding error is none.
-    return ~(gap <= band * (1.0 + 1e-9))
+    return ~(gap <= _DEAD_BAND * (1.0 + 1e-9))
 
 
 def conclude(
@@ -134,12 +135,14 @@ def _active_bounds(
     """
     width, length = spans(), weights()
     push = proposed - np.asarray(envelope.G).T @ found.multipliers - found.u
-    active = []
-    for i, name in enumerate(CHANNEL_NAMES):
-        bound = float(envelope.upper[i] if push[i] > 0.0 else envelope.lower[i])
-        margin = abs(bound - float(found.u[i]))
-        if abs(push[i]) > ACTIVE_FORCE and margin <= ACTIVE_MARGIN:
-            is_range = min(abs(bound), abs(bound - length[i])) <= ACTIVE_MARGIN
-            kind = "range" if is_range else "ramp"
-            active.append((f"{kind}:{name}", margin * float(width[i])))
-    return tuple(active)
+    bound = np.where(push > 0.0, envelope.upper, envelope.lower)
+    margin = np.abs(bound - found.u)
+    at = np.flatnonzero((np.abs(push) > ACTIVE_FORCE) & (margin <= ACTIVE_MARGIN))
+    is_range = np.minimum(np.abs(bound), np.abs(bound - length)) <= ACTIVE_MARGIN
+    return tuple(
+        (
+            f"{'range' if is_range[i] else 'ramp'}:{CHANNEL_NAMES[i]}",
+            float(margin[i]) * float(width[i]),
+        )
+        for i in at
+    )

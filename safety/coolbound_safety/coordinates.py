@@ -6,6 +6,7 @@ with equal weights a valve near its limit is relieved by warmer air and colder w
 which costs chiller power and inlet temperature, and hardly by pressure.
 """
 
+import functools
 from typing import Final
 
 import jax
@@ -27,15 +28,29 @@ _WEIGHTS: Final = {
 """Length of a channel's whole range. [1]"""
 
 
+@functools.cache
 def weights() -> np.ndarray:
     """Return the length of every channel's range in coordinates, (10,) [1]."""
     stems = [name.partition("_hall")[0] for name in CHANNEL_NAMES]
-    return np.asarray([_WEIGHTS[stem] for stem in stems], dtype=np.float64)
+    return _read_only(np.asarray([_WEIGHTS[x] for x in stems], dtype=np.float64))
 
 
+@functools.cache
+def lowest() -> np.ndarray:
+    """Return the lower end of every channel's range, (10,) [each channel's unit]."""
+    return _read_only(channel_array("lower"))
+
+
+@functools.cache
 def spans() -> np.ndarray:
     """Return the physical length of one coordinate, (10,) [each channel's unit]."""
-    return (channel_array("upper") - channel_array("lower")) / weights()
+    return _read_only((channel_array("upper") - channel_array("lower")) / weights())
+
+
+def _read_only(x: np.ndarray) -> np.ndarray:
+    """Return the array as one that nobody can change, since all share it."""
+    x.setflags(write=False)
+    return x
 
 
 def constant(field: str) -> jax.Array:

@@ -24,6 +24,7 @@ from coolbound_safety.candidates import (
     Candidate,
     Solver,
     ask,
+    breaks_a_row,
     check,
     safe_candidate,
     shrunk_candidate,
@@ -83,8 +84,18 @@ class SafetyFilter:
         """
         return self.decide_unit(envelope, to_unit64(proposed))
 
-    def decide_unit(self, envelope: Envelope, proposed: np.ndarray) -> FilterResult:
+    def decide_unit(
+        self,
+        envelope: Envelope,
+        proposed: np.ndarray,
+        safe: Candidate | None = None,
+    ) -> FilterResult:
         """Return the decision for a proposed action in unit coordinates, (10,).
+
+        Args:
+            envelope: Its envelope.
+            proposed: Unit coordinates, shape (10,). [1]
+            safe: What `safe_candidate` says of the envelope, where that is known.
 
         Raises:
             ValueError: An array has the wrong shape.
@@ -92,7 +103,7 @@ class SafetyFilter:
         start = time.perf_counter()
         proposed = np.asarray(proposed, dtype=np.float64)
         envelope = as_float64(envelope, proposed)
-        safe = safe_candidate(envelope)
+        safe = safe or safe_candidate(envelope)
         notes = find_faults(envelope, proposed)
         found = safe
         if not notes:
@@ -104,7 +115,7 @@ class SafetyFilter:
     ) -> Candidate | None:
         """Return the first certified candidate, noting why others failed."""
         clipped = np.clip(proposed, envelope.lower, envelope.upper)
-        if not self.always_solve:
+        if not (self.always_solve or breaks_a_row(envelope, clipped)):
             trivial = check(envelope, proposed, "clip", clipped)
             if trivial.certificate.is_certified:
                 return trivial

@@ -24,6 +24,7 @@ from coolbound_safety.agreement import (
     concluded,
     safe_result,
 )
+from coolbound_safety.candidates import Candidate, safe_candidate
 from coolbound_safety.conclusion import differs
 from coolbound_safety.filter import SafetyFilter
 from coolbound_safety.guard import Memory, Options
@@ -34,6 +35,7 @@ from coolbound_safety.types import (
     FilterResult,
     FilterStatus,
     as_float64,
+    from_unit64,
     to_unit64,
 )
 from coolbound_safety.verify_record import Record
@@ -45,10 +47,16 @@ class Progress:
     """What is certain before any solver runs; read by the caller of a late worker.
 
     Attributes:
-        safe: The backup of this step, certified or the lesser evil.
+        known: The envelope, what was asked for, and the backup of this step,
+            certified or the lesser evil; None before that is known.
     """
 
-    safe: FilterResult | None = None
+    known: tuple[Envelope, np.ndarray, Candidate] | None = None
+
+    @property
+    def safe(self) -> FilterResult | None:
+        """The backup as a result; None before it is known."""
+        return None if self.known is None else safe_result(*self.known)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,7 +105,6 @@ def evaluate(
     seen = tools.verifier.remember(record, observation)
     asked = np.asarray(proposed, np.float32)
     options, after = tools.prepare(memory, observation, asked)
-    options = fetched(options)
     choice = _choose(tools.safety_filter, options, progress)
     notes: list[str] = []
     choice = back_checked(tools, options, choice, notes)
@@ -117,12 +124,6 @@ def evaluate(
     )
 
 
-def fetched(options: Options) -> Options:
-    """Return the options in numpy, but for the estimate, which goes back as it is."""
-    parts = dataclasses.replace(options, estimate=options.estimate.stale)
-    return dataclasses.replace(jax.device_get(parts), estimate=options.estimate)
-
-
 def _choose(
     safety_filter: SafetyFilter, options: Options, progress: Progress
 ) -> Choice:
@@ -138,12 +139,12 @@ def _choose(
         if best is not None and not staging.admissible[k]:
             continue
         envelope = as_float64(_take(options.envelopes, int(k)), asked)
-        if progress.safe is None:
-            progress.safe = safe_result(envelope, asked)
         penalty = float(staging.penalty[k])
         if penalty + _nearest(envelope, asked) >= least[3] and least[1:3] == (0.0, 0.0):
             continue
-        result = safety_filter.decide_unit(envelope, asked)
+        safe = safe_candidate(envelope)
+        progress.known = progress.known or (envelope, asked, safe)
+        result = safety_filter.decide_unit(envelope, asked, safe)
         order = _order(result, asked, penalty)
         if best is None or order < least:
             best = Choice(envelope, result, float(staging.machines[k]), asked)
@@ -158,7 +159,7 @@ def _take(envelopes: Envelope, index: int) -> Envelope:
 
 def _nearest(envelope: Envelope, asked: np.ndarray) -> float:
     moved = np.clip(asked, envelope.lower, envelope.upper) - asked
-    return 0.5 * float(np.sum(moved**2))
+    return 0.5 * float((moved**2).sum())
 
 
 def _order(
@@ -183,15 +184,15 @@ def _verified(
 ) -> tuple[FilterResult, Verification]:
     """Return what the second check leaves standing, and what it found."""
     envelope, result = choice.envelope, choice.result
-    backup = concluded(choice, "backup", _clipped(envelope.backup, envelope))
-    found = tools.verifier.verify(record, applied, result.action, backup.action)
+    backup = _clipped(envelope.backup, envelope)
+    found = tools.verifier.verify(record, applied, result.action, from_unit64(backup))
     if found.passed:
         return result, found
     notes.append(found.reason)
     hold = concluded(choice, "hold", _clipped(envelope.held, envelope))
     if found.status == VerifyStatus.UNSEEN or found.best == "hold":
         return hold, found
-    return backup, found
+    return concluded(choice, "backup", backup), found
 
 
 def _clipped(unit: Array, envelope: Envelope) -> np.ndarray:

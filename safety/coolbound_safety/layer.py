@@ -20,13 +20,11 @@ import jax
 import numpy as np
 
 from coolbound_envs.interval import CONTROL_INTERVAL
-from coolbound_envs.spec import (
-    ACTION_SIZE,
-)
+from coolbound_envs.spec import ACTION_SIZE
 from coolbound_envs.types import Controller, Observation, action_to_vector
 from coolbound_safety.agreement import Tools, make_tools
 from coolbound_safety.guard import NEUTRAL_AGE, Memory, first_memory
-from coolbound_safety.ladder import Evaluation, Progress, evaluate, fetched
+from coolbound_safety.ladder import Evaluation, Progress, evaluate
 from coolbound_safety.layer_border import bare, checked, nothing, plausible, shaped
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.rows import ROW_NAMES
@@ -136,8 +134,7 @@ class SafetyLayer:
     def _compile_tangent(self, observation: Observation) -> None:
         """Take rows at an answer, which only a decision gone wrong asks for."""
         asked = np.asarray(observation.applied, np.float32)
-        options, _ = self._tools.prepare(self._memory, checked(observation), asked)
-        found = fetched(options)
+        found, _ = self._tools.prepare(self._memory, checked(observation), asked)
         unit = np.asarray(found.asked, np.float32)
         machines = np.float32(found.staging.machines[0])
         jax.block_until_ready(self._tools.tangent(unit, found.estimate, machines))
@@ -241,8 +238,8 @@ class SafetyLayer:
             return bare(rule, NEUTRAL, f"the neutral rule drives; {why}")
         if found is not None:
             return dataclasses.replace(found.result, status=FilterStatus.FALLBACK)
-        if progress.safe is not None and progress.safe.certificate.is_certified:
-            safe = progress.safe
+        safe = _safe(progress)
+        if safe is not None and safe.certificate.is_certified:
             return dataclasses.replace(
                 safe, status=FilterStatus.FALLBACK, reason=reason
             )
@@ -253,6 +250,14 @@ def _ruled(neutral: Controller, state: Any, seen: Observation) -> tuple[jax.Arra
     """Return the rule's action as a vector, and its memory after it."""
     action, state = neutral.act(jax.random.key(0), state, seen)
     return action_to_vector(action), state
+
+
+def _safe(progress: Progress) -> FilterResult | None:
+    """Return the backup as a result; None where there is none."""
+    try:
+        return progress.safe
+    except Exception:  # Whatever broke the decision, the ladder goes on.
+        return None
 
 
 def _reason(outcome: Outcome) -> str:

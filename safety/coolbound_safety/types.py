@@ -17,8 +17,8 @@ import jax
 import numpy as np
 from flax import struct
 
-from coolbound_envs.spec import ACTION_SIZE, channel_array
-from coolbound_safety.coordinates import spans
+from coolbound_envs.spec import ACTION_SIZE
+from coolbound_safety.coordinates import lowest, spans
 
 Array = jax.Array | np.ndarray
 
@@ -30,6 +30,10 @@ PRIORITIES: Final = (0, 1, 2)
 
 NORM_TOLERANCE: Final = 1e-5
 """A row may be longer than 1 by this, as rounded in float32. [1]"""
+
+
+class SolverFailureError(RuntimeError):
+    """A solver gave no answer; the ladder goes one rung down."""
 
 
 @struct.dataclass
@@ -163,12 +167,12 @@ class FilterResult:
 
 def to_unit64(action: np.ndarray) -> np.ndarray:
     """Map an action (..., 10) in physical units to coordinates, float64."""
-    return (np.asarray(action, dtype=np.float64) - channel_array("lower")) / spans()
+    return (np.asarray(action, dtype=np.float64) - lowest()) / spans()
 
 
 def from_unit64(unit: np.ndarray) -> np.ndarray:
     """Map coordinates (..., 10) to an action in physical units, float64."""
-    return channel_array("lower") + np.asarray(unit, dtype=np.float64) * spans()
+    return lowest() + np.asarray(unit, dtype=np.float64) * spans()
 
 
 def as_float64(envelope: Envelope, proposed: np.ndarray) -> Envelope:
@@ -201,18 +205,18 @@ def find_faults(envelope: Envelope, proposed: np.ndarray) -> list[str]:
     data |= {"rows": envelope.G, "row limits": envelope.h, "prices": envelope.price}
     data |= {"backup action": envelope.backup, "held action": envelope.held}
     data |= {"scales": envelope.scale, "priorities": envelope.priority}
-    faults = [
-        f"{name}: a value is not finite"
-        for name, x in data.items()
-        if not np.all(np.isfinite(x))
-    ]
-    if faults:
-        return faults
+    if not np.isfinite(np.concatenate([np.ravel(x) for x in data.values()])).all():
+        return [
+            f"{name}: a value is not finite"
+            for name, x in data.items()
+            if not np.all(np.isfinite(x))
+        ]
+    faults = []
     if np.any(envelope.lower > envelope.upper):
         faults.append("bounds: a lower bound is above its upper bound")
     if np.any((envelope.price < 0.0) | (envelope.price > PRICE_MAX * (1.0 + 1e-9))):
         faults.append(f"prices: one is outside 0 to {PRICE_MAX:g}")
-    if not np.all(np.isin(envelope.priority, PRIORITIES)):
+    if not np.all(np.equal.outer(envelope.priority, PRIORITIES).any(axis=-1)):
         faults.append("priorities: one is not 0, 1 or 2")
     if np.any(np.linalg.norm(envelope.G, axis=-1) > 1.0 + NORM_TOLERANCE):
         faults.append("rows: one is longer than 1; normalise it")

@@ -121,8 +121,7 @@ def conclude(values: np.ndarray, known: np.ndarray, start: float) -> Verificatio
     seen = known & np.all(np.isfinite(values), axis=(0, 2))
     excess = np.where(seen, np.sum(np.maximum(values, 0.0), axis=0).T, 0.0)
     worst = np.where(seen, np.max(values, axis=0).T, np.nan)
-    rivals = [excess[k] for k in (1, 2) if not np.any(worse(excess[k], excess[0], 0))]
-    failed = {i for rival in rivals for i in why_worse(excess[0], rival)}
+    failed, best = _blamed(excess)
     status = VerifyStatus.VETOED if failed else VerifyStatus.AGREED
     is_blind = not (seen[LIMIT_NAMES.index(HOTTEST)])
     if is_blind and not failed:
@@ -135,9 +134,22 @@ def conclude(values: np.ndarray, known: np.ndarray, start: float) -> Verificatio
         hold_values=worst[2],
         failed=tuple(LIMIT_NAMES[i] for i in sorted(failed)),
         worst=float(np.max(checked, initial=-np.inf)),
-        best=LANES[_best(excess)],
+        best=LANES[best],
         timing_s=time.perf_counter() - start,
     )
+
+
+def _blamed(excess: np.ndarray) -> tuple[set[int], int]:
+    """Return the limits for which the action is vetoed, and the lane that is best.
+
+    Nothing is asked further of an action that is no worse than either alternative in
+    any single limit: it is as good as both, and the first of equals.
+    """
+    if not np.any(excess[0] > excess[1:] + _STEPS):
+        return set(), 0
+    rivals = [excess[k] for k in (1, 2) if not np.any(worse(excess[k], excess[0], 0))]
+    failed = {i for rival in rivals for i in why_worse(excess[0], rival)}
+    return failed, _best(excess)
 
 
 def worse(excess: np.ndarray, other: np.ndarray, tier: int) -> np.ndarray:

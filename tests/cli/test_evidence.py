@@ -23,7 +23,6 @@ from coolbound.evidence.findings import STEPS, counts, findings
 from coolbound.evidence.gather import Contest, Evidence
 from coolbound.evidence.page import render
 from coolbound.evidence.plans import QUICK, WHOLE
-from coolbound.evidence.rescue import LEADS, REACTION, SINCE, STARTS, Violation
 from coolbound.evidence.tables import avoidable_table, cause_table, per_thousand
 from coolbound.evidence.tallies import (
     APART,
@@ -37,6 +36,7 @@ from coolbound.evidence.tallies import (
     no_tally,
     together,
 )
+from coolbound.evidence.violations import LEADS, REACTION, SINCE, STARTS, Violation
 from coolbound.validation.evidence import CITIES
 from coolbound.validation.verdicts import MET, NOT_MET
 from coolbound.verbs.evidence import drawn_figures

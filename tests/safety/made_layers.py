@@ -78,9 +78,9 @@ def made_options(asked: np.ndarray, **changes: Any) -> Options:
         "estimate": types.SimpleNamespace(stale=np.float32(0.0)),
         "envelopes": stacked,
         "staging": Staging(
-            machines=jnp.asarray([1.0, 2.0, 3.0]),
-            penalty=jnp.asarray([1e6, 0.0, 1e6]),
-            admissible=jnp.asarray([False, True, False]),
+            machines=np.asarray([1.0, 2.0, 3.0]),
+            penalty=np.asarray([1e6, 0.0, 1e6]),
+            admissible=np.asarray([False, True, False]),
         ),
         "asked": to_unit64(asked),
         "is_emergency": np.asarray(False),

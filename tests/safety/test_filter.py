@@ -7,7 +7,14 @@ import pytest
 from families import ARRAYS, M, N, lane, make_family
 
 from coolbound_envs.spec import CHANNEL_NAMES, channel_array
-from coolbound_safety.candidates import FULL_COOLING, Solver, shrink
+from coolbound_safety.candidates import (
+    FULL_COOLING,
+    Solver,
+    breaks_a_row,
+    check,
+    safe_candidate,
+    shrink,
+)
 from coolbound_safety.conclusion import differs
 from coolbound_safety.coordinates import weights
 from coolbound_safety.filter import SafetyFilter
@@ -17,6 +24,7 @@ from coolbound_safety.types import (
     Envelope,
     FilterResult,
     FilterStatus,
+    as_float64,
     from_unit64,
     to_unit64,
 )
@@ -336,6 +344,32 @@ def test_the_same_answer_with_and_without_the_short_cut() -> None:
         np.testing.assert_allclose(quick.action, full.action, rtol=0, atol=1e-6)
         assert quick.status == full.status
     assert rungs == {"clip", "active_set"}
+
+
+def test_only_what_no_certificate_would_pass_is_screened_out() -> None:
+    envelopes, c = make_family(200, 53)
+    near = np.asarray(envelopes.held) + 0.1 * (c - np.asarray(envelopes.held))
+    free = dataclasses.replace(envelopes, price=np.zeros_like(envelopes.price))
+    seen = set()
+    for given in (envelopes, free):
+        for i, proposed in enumerate(near):
+            envelope = as_float64(lane(given, i), proposed)
+            clipped = np.clip(proposed, envelope.lower, envelope.upper)
+            found = check(envelope, proposed, "clip", clipped).certificate
+            assert breaks_a_row(envelope, clipped) == (not found.is_certified)
+            seen.add((found.is_certified, bool(np.any(found.slack > 0.0))))
+    # A row without a price is no one's loss: it is exceeded and certified.
+    assert seen == {(True, False), (False, True), (True, True)}
+
+
+def test_a_backup_that_is_known_is_not_looked_at_again() -> None:
+    envelope, c = problem()
+    known = safe_candidate(as_float64(envelope, c))
+    plain, given = (
+        SafetyFilter(raises, raises).decide_unit(envelope, c, x) for x in (None, known)
+    )
+    np.testing.assert_array_equal(plain.action, given.action)
+    assert (plain.rung, plain.status) == (given.rung, given.status)
 
 
 def test_shrinking_never_leaves_the_envelope() -> None:

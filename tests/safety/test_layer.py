@@ -34,6 +34,7 @@ from seen_plants import model
 
 from coolbound_envs.spec import channel_array
 from coolbound_envs.types import Observation, Quality, action_from_vector
+from coolbound_safety import ladder
 from coolbound_safety.filter import SafetyFilter
 from coolbound_safety.layer import Decision, SafetyLayer
 from coolbound_safety.takeover import PATIENCE, RETURN_AFTER, Mode
@@ -259,6 +260,18 @@ def test_before_any_backup_is_known_the_action_in_force_is_held(
     layer._rule(layer._rule_state, made_observation())
     decision = layer.decide(made_observation(), SAFE)
     assert decision.is_late
+    assert decision.result.rung == "hold"
+    np.testing.assert_allclose(decision.action, HELD, atol=1e-5)
+
+
+def test_a_backup_that_cannot_be_told_leaves_the_action_in_force(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layer = made_layer(back_check=fails)
+    assert layer.decide(made_observation(), SAFE).result.rung == "backup"
+    layer = made_layer(back_check=fails)
+    monkeypatch.setattr(ladder, "safe_result", fails)
+    decision = layer.decide(made_observation(), SAFE)
     assert decision.result.rung == "hold"
     np.testing.assert_allclose(decision.action, HELD, atol=1e-5)
 

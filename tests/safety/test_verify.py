@@ -17,7 +17,7 @@ from made_plants import CITIES, limits, places, site, start, step, task_params
 from seen_plants import model
 
 from coolbound_envs.episode import TaskState
-from coolbound_envs.limit_table import LIMIT_NAMES
+from coolbound_envs.limit_table import LIMIT_NAMES, TOLERANCE
 from coolbound_envs.spec import POINT_INDEX, channel_array
 from coolbound_envs.types import Observation, Quality, action_from_vector
 from coolbound_safety import verify as verify_module
@@ -35,6 +35,7 @@ from coolbound_safety.verify_rule import (
     VerifyStatus,
     conclude,
     why_worse,
+    worse,
 )
 
 RAMP = channel_array("ramp")
@@ -333,6 +334,30 @@ def test_a_rival_that_jumps_is_no_alternative() -> None:
     action, rival = {"CA_T_MAX": 1.0}, {"CRAH_FAN": 0.4}
     found = conclude(h([action, rival, action]), EVERY, 0.0)
     assert found.passed
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])
+def test_the_quick_way_finds_what_the_rule_finds(scale: float) -> None:
+    rng = np.random.default_rng(7)
+    steps = np.asarray([RESOLUTION.get(name, TOLERANCE) for name in LIMIT_NAMES])
+    statuses, bests = set(), set()
+    for _ in range(300):
+        size = steps[:, None] * scale * rng.exponential(size=(len(steps), 3))
+        values = np.broadcast_to(size * (rng.random(size.shape) < 0.15), (3, 21, 3))
+        found = conclude(values, EVERY, 0.0)
+        excess = 3.0 * values[0].T
+        lanes = ("action", "backup", "hold")
+        best = 0
+        for k in (1, 2):
+            best = k if why_worse(excess[best], excess[k]) else best
+        allowed = [x for x in excess[1:] if not worse(x, excess[0], 0).size]
+        blamed = {i for x in allowed for i in why_worse(excess[0], x)}
+        assert set(found.failed) == {LIMIT_NAMES[i] for i in blamed}
+        assert found.best == lanes[best]
+        statuses.add(found.status)
+        bests.add(found.best)
+    assert VerifyStatus.AGREED in statuses
+    assert scale < 1.0 or (VerifyStatus.VETOED in statuses and len(bests) == 3)
 
 
 def test_what_is_not_seen_is_neither_met_nor_broken() -> None:

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from coolbound.evidence.causes import CALM
 from coolbound.evidence.gather import Evidence
-from coolbound.evidence.rescue import AVOIDABLE, FORESIGHT, OLDER
 from coolbound.evidence.tables import opponents_of
 from coolbound.evidence.tallies import HOT
+from coolbound.evidence.violations import AVOIDABLE, FORESIGHT, OLDER
 from coolbound.validation.verdicts import NO_BOUND, Finding, judged
 from coolbound_envs.fault_kinds import KINDS
 

@@ -22,7 +22,7 @@ from coolbound.evidence.coverage import Coverage, Trial, summed
 from coolbound.evidence.episode import Arena
 from coolbound.evidence.hunts import Hunt
 from coolbound.evidence.plans import Plan
-from coolbound.evidence.rescue import STARTS, Inquest, Violation
+from coolbound.evidence.rescue import Inquest
 from coolbound.evidence.tallies import (
     NEVER,
     ONSETS,
@@ -31,6 +31,7 @@ from coolbound.evidence.tallies import (
     beside,
     together,
 )
+from coolbound.evidence.violations import STARTS, Violation
 from coolbound.validation.evidence import CITIES
 from coolbound.validation.years import Lineup
 from coolbound_envs.site import Site

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from coolbound.evidence.episode import Arena
-from coolbound.evidence.rescue import STARTS, Inquest, Violation
+from coolbound.evidence.rescue import Inquest
 from coolbound.evidence.tallies import (
     NEVER,
     ONSETS,
@@ -17,6 +17,7 @@ from coolbound.evidence.tallies import (
     as_one,
     together,
 )
+from coolbound.evidence.violations import STARTS, Violation
 from coolbound_envs.cooling import CoolingTask
 from coolbound_envs.site import Site
 from coolbound_envs.spec import ACTION_SIZE

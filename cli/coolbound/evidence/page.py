@@ -7,7 +7,7 @@ from coolbound.console import table
 from coolbound.evidence.causes import RECOVERY_S
 from coolbound.evidence.findings import counts, findings
 from coolbound.evidence.gather import FAULTS_OFTEN, OPERATOR, Evidence
-from coolbound.evidence.rescue import AFTER, LEADS, REACTION_MOST
+from coolbound.evidence.rescue import AFTER
 from coolbound.evidence.tables import (
     MINUTES,
     avoidable_table,
@@ -18,6 +18,7 @@ from coolbound.evidence.tables import (
     policy_table,
     rescuer_table,
 )
+from coolbound.evidence.violations import LEADS, REACTION_MOST
 from coolbound.pages import page_template
 from coolbound_envs.fault_kinds import KINDS
 from coolbound_envs.tasks import MISHAPS

@@ -10,8 +10,8 @@ from coolbound.console import table
 from coolbound.evidence.causes import CALM, CLASSES, GRAVITY, MISREADINGS
 from coolbound.evidence.coverage import COVERED, QUANTILES, SAME_UNIT, quantiles
 from coolbound.evidence.gather import OPERATOR, Contest, Evidence
-from coolbound.evidence.rescue import REACTION, VERDICTS, Violation
 from coolbound.evidence.tallies import HOT
+from coolbound.evidence.violations import REACTION, VERDICTS, Violation
 from coolbound_envs.interval import CONTROL_INTERVAL
 from coolbound_envs.limit_table import LIMIT_NAMES, LIMITS
 

@@ -22,6 +22,28 @@ def add_out(parser: argparse.ArgumentParser, folder: str) -> None:
     )
 
 
+def add_refusals(parser: argparse.ArgumentParser) -> None:
+    """Add `--refusals`."""
+    parser.add_argument(
+        "--refusals",
+        type=Path,
+        metavar="FILE",
+        help="TOML file of limits of refusal that replace published ones, each with "
+        "its source; the report says so aloud",
+    )
+
+
+def add_shifts(parser: argparse.ArgumentParser) -> None:
+    """Add `--shifts`."""
+    parser.add_argument(
+        "--shifts",
+        metavar="HOURS",
+        default="",
+        help="names of shifts with the local time at which each begins, as "
+        "'day 07:00, night 19:00' (default: early 06:00, late 14:00, night 22:00)",
+    )
+
+
 def add_seed(parser: argparse.ArgumentParser) -> None:
     """Add `--seed`."""
     parser.add_argument(
