@@ -19,7 +19,8 @@ from coolbound_controllers.mpc import plant_mpc
 from coolbound_controllers.mpc_arx import arx_mpc
 from coolbound_controllers.operator_settings import OperatorSettings, parse_operator
 from coolbound_controllers.pid import Pid
-from coolbound_controllers.policy import MANIFEST, LearnedPolicy, load_policy
+from coolbound_controllers.policy import LearnedPolicy
+from coolbound_controllers.policy_folder import MANIFEST, load_policy
 from coolbound_controllers.start_rule import StartRule
 from coolbound_envs.episode import TaskParams
 from coolbound_envs.features import FEATURE_NAMES, feature_map

@@ -23,6 +23,8 @@ def facts_of(options: Namespace, site: Site) -> dict[str, Any]:
         "site_digest": site.digest,
         "weather": list(options.weather),
         "load": list(options.load),
+        "frames": options.frames,
+        "shaping": options.shaping,
     }
 
 

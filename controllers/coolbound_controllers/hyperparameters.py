@@ -52,7 +52,7 @@ class Hyperparameters:
     steps: int = 32
     epochs: int = 4
     minibatches: int = 8
-    learning_rate: float = 6e-4
+    learning_rate: float = 4e-4
     critic_learning_rate: float = 1e-3
     final_rate: float = 0.02
     gamma: float = 0.9

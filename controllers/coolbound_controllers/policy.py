@@ -1,26 +1,15 @@
-"""A learned policy: its folder on disk, and the controller read from it.
+"""A learned policy as a controller: its numbers, its memory, what it proposes."""
 
-A folder holds `weights.safetensors` and `manifest.json`. Nothing in it can
-execute. Everything is verified before the first inference: the weights against
-the manifest's SHA-256, the manifest against today's action channels and
-features. What does not match is refused, never reinterpreted.
-"""
-
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Final, final
+from collections.abc import Callable
+from typing import Any, final
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-import safetensors.numpy
-from flax import struct, traverse_util
-from safetensors import SafetensorError
+from flax import struct
 
-from coolbound_controllers.atomic import write_atomic
 from coolbound_controllers.distribution import squash
+from coolbound_controllers.frames import pushed, repeated
 from coolbound_controllers.networks import (
     Parameters,
     action_mean,
@@ -28,8 +17,6 @@ from coolbound_controllers.networks import (
     starting_action,
 )
 from coolbound_controllers.normaliser import Normaliser, normalise
-from coolbound_envs.spec import ACTION_SIZE, action_digest
-from coolbound_envs.tables import InputError
 from coolbound_envs.types import (
     Action,
     Key,
@@ -37,29 +24,6 @@ from coolbound_envs.types import (
     action_from_vector,
     from_unit,
 )
-
-SCHEMA: Final = 1
-WEIGHTS: Final = "weights.safetensors"
-MANIFEST: Final = "manifest.json"
-MANIFEST_KEYS: Final = (
-    "schema",
-    "name",
-    "algorithm",
-    "spec_digest",
-    "feature_digest",
-    "site_digest",
-    "command",
-    "seed",
-    "revision",
-    "metrics",
-    "hyperparameters",
-    "versions",
-    "weights_sha256",
-)
-"""Every key of a manifest; one more or one less is refused."""
-
-OPTIONAL_KEYS: Final = frozenset({"limits_off"})
-"""Keys that a manifest may lack: the limits that its site switched off."""
 
 Features = Callable[[Observation], jax.Array]
 
@@ -82,12 +46,26 @@ class PolicyWeights:
     normaliser: Normaliser
 
 
+@struct.dataclass
+class FrameMemory:
+    """What a policy of several frames remembers. Dynamic.
+
+    Attributes:
+        frames: Raw features of the last k steps, shape (..., k F). [mixed units]
+        is_begun: False before the first decision, shape (...,).
+    """
+
+    frames: jax.Array
+    is_begun: jax.Array
+
+
 @final
 @struct.dataclass
 class LearnedPolicy:
     """A trained actor behind the `Controller` contract. Weights are dynamic.
 
-    It proposes the mode of its distribution and has no memory.
+    It proposes the mode of its distribution. It has no memory, unless it was trained
+    on several frames (`coolbound_controllers.frames`).
 
     Attributes:
         weights: All numbers that a decision needs.
@@ -95,6 +73,7 @@ class LearnedPolicy:
         name: What reports call the policy.
         digest: SHA-256 over manifest and weights, hexadecimal.
         manifest_text: The manifest as canonical JSON.
+        feature_size: F, features of one observation. [1]
     """
 
     weights: PolicyWeights
@@ -102,23 +81,62 @@ class LearnedPolicy:
     name: str = struct.field(pytree_node=False)
     digest: str = struct.field(pytree_node=False)
     manifest_text: str = struct.field(pytree_node=False)
+    feature_size: int = struct.field(pytree_node=False)
+
+    @property
+    def present_normaliser(self) -> Normaliser:
+        """Statistics of the features of the present observation, shape (F,)."""
+        whole = self.weights.normaliser
+        return Normaliser(
+            count=whole.count,
+            mean=whole.mean[-self.feature_size :],
+            variance=whole.variance[-self.feature_size :],
+        )
+
+    @property
+    def _frames(self) -> int:
+        return self.weights.normaliser.mean.shape[-1] // self.feature_size
 
     @property
     def manifest(self) -> dict[str, Any]:
         """What the policy is and how it was made."""
         return json.loads(self.manifest_text)
 
-    def init(self, params: Any) -> tuple[()]:
-        """Return the memory before the first decision: none."""
-        return ()
+    def init(self, params: Any) -> tuple[()] | FrameMemory:
+        """Return the memory before the first decision of a batch of shape `params`."""
+        if self._frames == 1:
+            return ()
+        size = self._frames * self.feature_size
+        return FrameMemory(
+            frames=jnp.zeros((*params, size), jnp.float32),
+            is_begun=jnp.zeros(params, bool),
+        )
 
     def act(
-        self, key: Key, state: tuple[()], observation: Observation
-    ) -> tuple[Action, tuple[()]]:
+        self, key: Key, state: tuple[()] | FrameMemory, observation: Observation
+    ) -> tuple[Action, tuple[()] | FrameMemory]:
         """Return the proposed action, with the observation's leading axes."""
-        unit = propose(self.weights, self.features(observation))
+        features = self.features(observation)
+        if isinstance(state, FrameMemory):
+            features, state = self._remember(state, features)
+        unit = propose(self.weights, features)
         physical = from_unit(unit)
         return action_from_vector(physical), state
+
+    def _remember(
+        self, state: FrameMemory, features: jax.Array
+    ) -> tuple[jax.Array, FrameMemory]:
+        """Return all frames, and the memory; a reading that is none is not kept."""
+        begun = state.is_begun[..., None]
+        seen = jnp.where(
+            begun, pushed(state.frames, features), repeated(features, self._frames)
+        )
+        last = state.frames[..., -self.feature_size :]
+        kept = jnp.where(jnp.isfinite(features), features, last)
+        frames = jnp.where(
+            begun, pushed(state.frames, kept), repeated(kept, self._frames)
+        )
+        return seen, FrameMemory(frames=frames, is_begun=jnp.ones_like(state.is_begun))
 
 
 def propose(weights: PolicyWeights, features: jax.Array) -> jax.Array:
@@ -127,188 +145,3 @@ def propose(weights: PolicyWeights, features: jax.Array) -> jax.Array:
     _, size = sizes(weights.network)
     start = starting_action(weights.bias, features, size)
     return squash(action_mean(weights.network, inputs, start))
-
-
-def names_digest(names: Sequence[str]) -> str:
-    """Return the SHA-256 of a list of names, in order, hexadecimal."""
-    return hashlib.sha256(json.dumps(list(names)).encode()).hexdigest()
-
-
-def save_policy(
-    folder: Path,
-    weights: PolicyWeights,
-    manifest: Mapping[str, Any],
-    feature_names: Sequence[str],
-) -> str:
-    """Write the policy folder and return the policy's digest.
-
-    Both files are written aside and renamed. A reader in between finds a
-    manifest that does not match and refuses; it never sees half a file.
-
-    Args:
-        folder: Where to; made where it is absent.
-        weights: All numbers that a decision needs.
-        manifest: name, algorithm, site_digest, command, seed, revision,
-            metrics, hyperparameters and versions; the digests are added here.
-        feature_names: Names of the features, in order.
-
-    Raises:
-        InputError: The folder cannot be written.
-        ValueError: The manifest lacks a key or has an unknown one.
-    """
-    data = safetensors.numpy.save(_flatten(weights))
-    text = canonical(_complete(manifest, feature_names, data))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_atomic(folder / WEIGHTS, data)
-        write_atomic(folder / MANIFEST, text.encode())
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written ({error.__class__.__name__}), expected a "
-            "folder to write the policy to; choose another"
-        ) from error
-    return _digest(text, data)
-
-
-def load_policy(
-    folder: Path, features: Features, feature_names: Sequence[str]
-) -> LearnedPolicy:
-    """Return the verified policy of a folder.
-
-    Args:
-        folder: Holds `weights.safetensors` and `manifest.json`.
-        features: Maps an observation to features (..., F).
-        feature_names: Names of those features, in order.
-
-    Raises:
-        InputError: A file is missing or corrupt, or a digest does not match.
-    """
-    manifest = _read_manifest(folder)
-    data = _read(folder / WEIGHTS)
-    _verify(folder, manifest, data, feature_names)
-    text = canonical(manifest)
-    return LearnedPolicy(
-        weights=_unflatten(folder / WEIGHTS, data, len(feature_names)),
-        features=features,
-        name=str(manifest["name"]),
-        digest=_digest(text, data),
-        manifest_text=text,
-    )
-
-
-def canonical(manifest: Mapping[str, Any]) -> str:
-    """Return the one JSON text of a manifest: sorted, indented, no NaN."""
-    return json.dumps(manifest, sort_keys=True, indent=1, allow_nan=False) + "\n"
-
-
-def _complete(
-    manifest: Mapping[str, Any], feature_names: Sequence[str], data: bytes
-) -> dict[str, Any]:
-    whole = {
-        **manifest,
-        "schema": SCHEMA,
-        "spec_digest": action_digest(),
-        "feature_digest": names_digest(feature_names),
-        "weights_sha256": hashlib.sha256(data).hexdigest(),
-    }
-    odd = (set(whole) ^ set(MANIFEST_KEYS)) - OPTIONAL_KEYS
-    if odd:
-        found = ", ".join(sorted(odd))
-        raise ValueError(f"manifest keys missing or unknown: {found}")
-    return whole
-
-
-def _digest(text: str, data: bytes) -> str:
-    return hashlib.sha256(text.encode() + data).hexdigest()
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.__class__.__name__}), expected a file of "
-            "a policy folder; check the path or train a policy"
-        ) from error
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / MANIFEST
-    try:
-        manifest = json.loads(_read(path))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(
-            f"{path}: found text that is no JSON, expected a policy manifest; restore "
-            "the file or train again"
-        ) from error
-    if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        found = manifest.get("schema") if isinstance(manifest, dict) else manifest
-        raise InputError(
-            f"{path}: found schema {found!r}, expected {SCHEMA}; train the policy "
-            "again with this version"
-        )
-    odd = sorted((set(manifest) ^ set(MANIFEST_KEYS)) - OPTIONAL_KEYS)
-    if odd:
-        raise InputError(
-            f"{path}: key {odd[0]!r} is missing or unknown, expected the keys "
-            f"{', '.join(MANIFEST_KEYS)}; restore the file or train again"
-        )
-    return manifest
-
-
-def _verify(
-    folder: Path, manifest: Mapping[str, Any], data: bytes, names: Sequence[str]
-) -> None:
-    checks = (
-        ("weights_sha256", hashlib.sha256(data).hexdigest(), "these weights"),
-        ("spec_digest", action_digest(), "today's action channels"),
-        ("feature_digest", names_digest(names), "today's features"),
-    )
-    for key, expected, what in checks:
-        if manifest[key] != expected:
-            raise InputError(
-                f"{folder / MANIFEST}: found {key} {str(manifest[key])[:12]!r}, "
-                f"expected {expected[:12]!r} of {what}; restore the folder or train "
-                "again"
-            )
-
-
-def _flatten(weights: PolicyWeights) -> dict[str, np.ndarray]:
-    tree = {
-        "network": weights.network,
-        "log_std": weights.log_std,
-        "bias": weights.bias,
-        "normaliser": {
-            "count": weights.normaliser.count,
-            "mean": weights.normaliser.mean,
-            "variance": weights.normaliser.variance,
-        },
-    }
-    flat = traverse_util.flatten_dict(tree, sep="/")
-    return {name: np.array(leaf, np.float32, order="C") for name, leaf in flat.items()}
-
-
-def _unflatten(path: Path, data: bytes, features: int) -> PolicyWeights:
-    try:
-        flat = safetensors.numpy.load(data)
-        tree = traverse_util.unflatten_dict(flat, sep="/")
-        arrays = jax.tree.map(jnp.asarray, tree)
-        weights = PolicyWeights(
-            network=arrays["network"],
-            log_std=arrays["log_std"],
-            bias=arrays["bias"],
-            normaliser=Normaliser(**arrays["normaliser"]),
-        )
-        shape = jax.eval_shape(propose, weights, jnp.zeros((features,))).shape
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: found tensors that make no actor ({error.__class__.__name__}), "
-            "expected those that training wrote; restore the file or train again"
-        ) from error
-    is_finite = all(bool(np.isfinite(leaf).all()) for leaf in flat.values())
-    if shape != (ACTION_SIZE,) or not is_finite:
-        raise InputError(
-            f"{path}: found actions of shape {shape}, all finite: {is_finite}, "
-            f"expected finite weights and shape ({ACTION_SIZE},); train again"
-        )
-    return weights

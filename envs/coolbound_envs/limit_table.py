@@ -64,7 +64,7 @@ LIMITS: Final[tuple[LimitSpec, ...]] = (
         "Hottest server inlet",
         "K",
         "thermal",
-        2.0,
+        1.0,
         1.0,
         "L",
         1,

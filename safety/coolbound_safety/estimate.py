@@ -43,6 +43,7 @@ class Estimate:
         power_offset: Mechanical power above what the model says. [kW]
         inlet_spread: What missing inlets may hide, (halls,). [K]
         load_spread: What missing power meters may hide, (halls,). [1]
+        load_growth: Rise of the load within an interval, as seen of late, (halls,). [1]
         dew_point_spread: What missing dew points may hide. [K]
         tower_spread: What missing tower instruments may hide. [K]
         stale: Age of the oldest of inlets and loads once seen. [s]
@@ -79,6 +80,7 @@ class Estimate:
     power_offset: jax.Array
     inlet_spread: jax.Array
     load_spread: jax.Array
+    load_growth: jax.Array
     dew_point_spread: jax.Array
     tower_spread: jax.Array
     stale: jax.Array

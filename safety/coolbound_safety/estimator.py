@@ -21,6 +21,7 @@ from coolbound_safety.alarm import Symptoms, raise_alarm
 from coolbound_safety.estimate import Estimate
 from coolbound_safety.estimator_state import EstimatorState
 from coolbound_safety.learned import Learned, learn
+from coolbound_safety.load_growth import possible_growth, remembered_rise
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.model import tower_predictions
 from coolbound_safety.readings import (
@@ -82,6 +83,9 @@ def observe(
     now = _assemble(state, observation, power, air, water, counts, unseen)
     now = dataclasses.replace(now, cw_supply=_basin(state, now, observation, model))
     elapsed = INTERVAL * ramp_scale
+    load_rise = remembered_rise(state.load_rise, power, state.it_power, elapsed)
+    growth = possible_growth(load_rise, power, model.plant)
+    now = dataclasses.replace(now, load_growth=growth)
     position = usable_halls(observation, "crah_valve")
     is_stuck, valves = watch_valves(state.valves, position, air.below, elapsed)
     now = dataclasses.replace(now, stuck_open=is_stuck.astype(jnp.float32))
@@ -92,6 +96,7 @@ def observe(
     now = dataclasses.replace(now, emergency=is_emergency.astype(jnp.float32))
     return now, EstimatorState(
         it_power=power,
+        load_rise=load_rise,
         rise=air.rise,
         rise_high=air.rise_high,
         rise_low=air.rise_low,
@@ -229,6 +234,7 @@ def _assemble(
         power_offset=learned.power_offset,
         inlet_spread=GROWTH["inlet"] * grown[:HALLS],
         load_spread=GROWTH["load"] * grown[HALLS : 2 * HALLS],
+        load_growth=jnp.zeros((HALLS,), jnp.float32),
         dew_point_spread=GROWTH["dew_point"] * grown[2 * HALLS],
         tower_spread=GROWTH["tower"] * jnp.minimum(grown[2 * HALLS + 1], 5.0),
         stale=jnp.max(unseen[: 2 * HALLS]),

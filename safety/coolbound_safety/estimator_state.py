@@ -16,6 +16,7 @@ class EstimatorState:
 
     Attributes:
         it_power: Last load, (halls,). [kW]
+        load_rise: Its largest rise within an interval, fading, (halls,). [1]
         rise: Middle inlet over supply air, (halls,). [K]
         rise_high: The same, its highest of late, (halls,). [K]
         rise_low: The same, its lowest of late, (halls,). [K]
@@ -41,6 +42,7 @@ class EstimatorState:
     """
 
     it_power: jax.Array
+    load_rise: jax.Array
     rise: jax.Array
     rise_high: jax.Array
     rise_low: jax.Array
@@ -72,6 +74,7 @@ def first_state() -> EstimatorState:
 
     return EstimatorState(
         it_power=unknown(HALLS),
+        load_rise=jnp.zeros((HALLS,), jnp.float32),
         rise=unknown(HALLS),
         rise_high=unknown(HALLS),
         rise_low=unknown(HALLS),

@@ -31,6 +31,13 @@ OVERSHOOT_OF: Final = 1.5
 SHORT_OF_WATER: Final = 0.4
 """Chilled water this far above its set-point, lasting, is all that there is. [K]"""
 
+COIL_SHARE: Final = 0.5
+"""Share of a rise beyond the customary one that coils are ready for at once. [1]"""
+
+HOTTER_PER_GROWTH: Final = 3.0
+"""Overshoot of the inlets for each unit of such a rise: fans and valves see it only
+afterwards. [K]"""
+
 HALL_ROWS: Final = (
     ("CA_T_MAX", ""),
     ("CA_T_MAX", "coil"),
@@ -52,6 +59,7 @@ def hall_rows(
     supply = act.supply_air_setpoint
     limits, margins = model.limits, model.margins
     hot = limits.inlet_max - margins.inlet_max - now.inlet_spread
+    hot = hot - HOTTER_PER_GROWTH * _beyond_custom(now, model)
     cold = limits.inlet_min + margins.inlet_min + now.inlet_spread
     change = supply + now.rise - now.inlet_before
     most = limits.inlet_change - margins.inlet_change
@@ -86,7 +94,7 @@ def _airflow(
         (moved(speed, 2, MOVES), margins.load_growth_recovery),
     ):
         air = model.plant.crah.air_flow / HALLS * fan * now.air_factor
-        grown = growth + now.load_spread
+        grown = jnp.maximum(growth, now.load_growth) + now.load_spread
         drawn = server_air(now.it_power, inlet, model.plant, grown)
         values.append(model.limits.airflow_ratio - air / drawn)
     return values[0], values[1]
@@ -112,7 +120,13 @@ def _coil(
     moved = nominal * now.coil_factor
     air = crah.air_flow / HALLS * fan * (AIR_HEAT / 1e3) * now.air_factor
     floor = coil_floor(supply, water, needed, moved, air)
-    return needed * (1.0 + margins.coil) - moved, floor
+    reserve = margins.coil + COIL_SHARE * _beyond_custom(now, model)
+    return needed * (1.0 + reserve) - moved, floor
+
+
+def _beyond_custom(now: Estimate, model: SafetyModel) -> jax.Array:
+    """Return the rise of the load beyond what the margins are for, (halls,) [1]."""
+    return jnp.maximum(now.load_growth - model.margins.heat_growth_recovery, 0.0)
 
 
 def coldest_air(act: Action, now: Estimate, model: SafetyModel) -> jax.Array:
@@ -143,7 +157,7 @@ def _coil_recovery(
     act: Action, now: Estimate, model: SafetyModel, tower: TowerPrediction
 ) -> jax.Array:
     """Return heat that the coils lack after growth and two moves, (halls,) [kW]."""
-    growth = model.margins.heat_growth_recovery
+    growth = jnp.maximum(model.margins.heat_growth_recovery, now.load_growth)
     later = dataclasses.replace(now, it_power=now.it_power * (1.0 + growth))
     full = dataclasses.replace(
         act,

@@ -25,11 +25,17 @@ from coolbound_safety.model import (
 )
 from coolbound_safety.timers import Permissions
 
-FREE_SUPPLY_START = 15.8
+FREE_SUPPLY_START = 16.6
 """Free cooling may begin if it would give this at full fan. [degC]"""
 
-FREE_SUPPLY_STOP = 17.0
+FREE_SUPPLY_STOP = 17.8
 """Free cooling must end if it would give no better than this. [degC]"""
+
+FREE_WATER_MAX = 18.5
+"""Free cooling must end with chilled water as warm as this. [degC]"""
+
+FREE_WATER_WARM = 15.8
+"""In free cooling the towers run for chilled water that is warmer. [degC]"""
 
 FREE_FAN = 0.70
 """The towers run at least this fast before the chillers may stop. [1]"""
@@ -150,7 +156,7 @@ def _chiller_range(
     water = _water_at_change(now, previous, model)
     is_cool = _halls_bear(water, now, previous, model)
     may_begin = is_ready & (supply < FREE_SUPPLY_START) & is_cool
-    is_held = now.chw_supply < FREE_SUPPLY_STOP + 1.5
+    is_held = now.chw_supply < FREE_WATER_MAX
     # Water that is still warm from the change cools with the towers at full fan.
     will_be = jnp.minimum(now.chw_supply, supply)
     is_borne = jnp.all(_hottest(will_be, now, previous, model) <= 0.0)
@@ -231,10 +237,10 @@ def _fan_range(
     is_off = last < 0.1
     # Without chillers the towers alone hold the chilled water.
     is_alone = (now.economizer > 0.5) & (now.running < 1.5)
-    is_warm = now.chw_supply > FREE_SUPPLY_START
+    is_warm = now.chw_supply > FREE_WATER_WARM
     must_rise = is_alone & (now.chw_excess > FREE_EXCESS) & is_warm
     lowest = free_supply(jnp.full_like(last, 0.2), now, model.plant)
-    is_needed = is_alone & (lowest > FREE_SUPPLY_START)
+    is_needed = is_alone & (lowest > FREE_WATER_WARM)
     wants_on = (wanted >= 0.1) | must_rise | is_needed
     may_stop = (last <= 0.2 + 1e-4) & ~wants_on & (now.cw_supply < FAN_OFF_TEMP)
     stays_off = is_off & ~wants_on & (now.cw_supply < FAN_OFF_TEMP)

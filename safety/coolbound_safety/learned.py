@@ -34,6 +34,9 @@ COIL_RANGE: Final = (0.2, 1.2)
 AIR_RANGE: Final = (0.35, 1.0)
 RISE_RANGE: Final = (0.6, 1.6)
 POWER_RANGE: Final = (-300.0, 300.0)
+LIFT_BAND: Final = 1.5
+"""With less lift than this above its set-point the bypass may be open. [K]"""
+
 OFFSET_MAX: Final = 4.0
 """Tower water is never off by more. [K]"""
 
@@ -186,7 +189,9 @@ def _tower(
         observation, "outdoor_wet_bulb"
     )
     is_free = (tower.soon > held + 0.5) & (now.cw_supply > held + 0.5)
-    is_free &= jnp.isfinite(seen)
+    lift = usable(observation, "cw_return_temp") - now.chw_supply
+    is_short = (now.running > 0.5) & ~(lift > condenser.lift_setpoint + LIFT_BAND)
+    is_free &= jnp.isfinite(seen) & ~is_short
     missed = (now.cw_supply - tower.soon) / jnp.maximum(tower.approach, 0.2)
     offset = last.basin_offset + jnp.where(is_free, missed, jnp.nan)
     modelled = tower.rise / last.rise_factor

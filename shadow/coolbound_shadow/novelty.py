@@ -70,7 +70,7 @@ def novelty(
     """
     if not isinstance(controller, LearnedPolicy):
         return np.full(inputs.rows, np.nan), np.zeros(inputs.rows, dtype=np.int64)
-    normaliser, scores, cuts = controller.weights.normaliser, [], []
+    normaliser, scores, cuts = controller.present_normaliser, [], []
     for rows, count in chunks(inputs.rows):
         observation = observation_of(inputs, rows)
         found = _score(controller.features, normaliser, view, observation)
@@ -89,7 +89,7 @@ def farthest_features(
     """
     if not isinstance(controller, LearnedPolicy):
         return ()
-    normaliser, total, seen = controller.weights.normaliser, 0.0, 0.0
+    normaliser, total, seen = controller.present_normaliser, 0.0, 0.0
     for rows, count in chunks(inputs.rows):
         raw = controller.features(view(observation_of(inputs, rows)))
         scaled = np.asarray(_scaled(raw, normaliser), dtype=np.float64)[:count]

@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from coolbound_controllers.policy import LearnedPolicy, load_policy
+from coolbound_controllers.policy import LearnedPolicy
+from coolbound_controllers.policy_folder import load_policy
 from coolbound_envs.features import FEATURE_NAMES, feature_map
 from coolbound_envs.params import PlantParams
 from coolbound_envs.psychrometrics import STANDARD_PRESSURE

@@ -21,7 +21,7 @@ from coolbound.evaluation.contest import combinations, place_of, spread
 from coolbound.evaluation.entries import describe, entries
 from coolbound.verbs.evaluate import command
 from coolbound_controllers.g36 import G36
-from coolbound_controllers.policy import load_policy, save_policy
+from coolbound_controllers.policy_folder import load_policy, save_policy
 from coolbound_envs.features import FEATURE_NAMES, feature_map
 from coolbound_envs.limit_table import LIMIT_NAMES
 from coolbound_envs.site import Site, load_site

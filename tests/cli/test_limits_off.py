@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coolbound.evaluation_table import evaluation_table
-from coolbound_controllers.policy import MANIFEST_KEYS, OPTIONAL_KEYS
+from coolbound_controllers.policy_folder import MANIFEST_KEYS, OPTIONAL_KEYS
 from coolbound_envs.site import load_site
 
 OFF = ["CA_ROC", "SURGE_LINE"]

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from coolbound_controllers.cooling_task import (
+    CURRICULUM_STEPS,
+    INTERVENTION_CHARGE,
     INTERVENTION_PRICE,
+    LaneState,
     learning_task,
 )
 from coolbound_controllers.networks import init_actor
@@ -53,6 +56,10 @@ class Filtered:
         return jnp.where(ended, fresh, kept)
 
 
+def lanes(steps: int = 0) -> LaneState:
+    return LaneState(world=jnp.zeros(LANES), steps=jnp.asarray(steps, jnp.int32))
+
+
 def made(tells: bool = True) -> Task:
     features: Any = lambda seen: seen  # noqa: E731
     return learning_task(Filtered(tells), None, features)
@@ -63,17 +70,18 @@ def test_the_executed_action_is_what_the_filter_let_through(
     tells: bool, most: float
 ) -> None:
     asked = jnp.linspace(0.0, 1.0, LANES * ACTION_SIZE).reshape(LANES, -1)
-    step = made(tells).step_batch(jax.random.key(0), jnp.zeros(LANES), asked)
+    step = made(tells).step_batch(jax.random.key(0), lanes(), asked)
     wanted = np.minimum(np.asarray(asked), most)
     np.testing.assert_allclose(step.info[EXECUTED], wanted, atol=1e-5)
     assert channel_array("upper").shape == (ACTION_SIZE,)
 
 
 def test_every_unit_of_correction_is_charged_for() -> None:
-    """AC24: the penalty that keeps a policy off the projection."""
+    """AC24: the penalty that keeps a policy off the projection, and one for each."""
     asked = jnp.zeros((LANES, ACTION_SIZE))
-    step = made().step_batch(jax.random.key(0), jnp.zeros(LANES), asked)
-    np.testing.assert_allclose(step.reward, -2.0 - 0.25 * INTERVENTION_PRICE)
+    step = made().step_batch(jax.random.key(0), lanes(), asked)
+    charge = 0.25 * INTERVENTION_PRICE + INTERVENTION_CHARGE
+    np.testing.assert_allclose(step.reward, -2.0 - charge, rtol=1e-6)
     np.testing.assert_allclose(step.info["power"], 2.0)
 
 
@@ -81,7 +89,7 @@ def test_a_rollout_keeps_both_actions_and_reports_neither() -> None:
     """AC6: proposed and executed apart; a mean of actions says nothing."""
     task = made()
     actor = init_actor(jax.random.key(1), 3, (4,), ACTION_SIZE, 0.0)
-    features, state = jnp.zeros((LANES, 3)), jnp.zeros(LANES)
+    features, state = jnp.zeros((LANES, 3)), lanes()
     wide = jnp.zeros((LANES, ACTION_SIZE)) + features[:, :1]
     world = World(jnp.concatenate([features, wide], axis=-1)[:, :3], state)
     _, rollout = collect(
@@ -100,6 +108,32 @@ def test_a_rollout_keeps_both_actions_and_reports_neither() -> None:
     found = summarise(rollout, rollout.signals, task)
     assert EXECUTED not in found
     assert float(found["intervention"]) == 1.0
+
+
+class Ending(Filtered):
+    """Lanes that end with every step, and begin with what they were told."""
+
+    def reset_batch(self, key: Any, params: Any, shape: tuple[int]) -> Any:
+        return jnp.zeros((*shape, 3)), jnp.full(shape, params)
+
+    def step(self, key: Any, state: Any, action: Action, params: Any) -> Any:
+        seen, state, reward, ended, _, info = super().step(key, state, action, params)
+        return seen, state, reward, ended, ~ended, info
+
+
+@pytest.mark.parametrize("steps", [0, CURRICULUM_STEPS // 4, 3 * CURRICULUM_STEPS])
+def test_fresh_episodes_are_as_hard_as_training_is_far(steps: int) -> None:
+    features: Any = lambda seen: seen  # noqa: E731
+    task = learning_task(
+        Ending(tells=False), 8.0, features, lambda most, progress: most * progress
+    )
+    first = task.reset_batch(jax.random.key(0), LANES)[1]
+    np.testing.assert_array_equal(first.world, 0.0)
+    asked = jnp.zeros((LANES, ACTION_SIZE))
+    step = jax.jit(task.step_batch)(jax.random.key(0), lanes(steps), asked)
+    wanted = 8.0 * min(steps / CURRICULUM_STEPS, 1.0)
+    np.testing.assert_allclose(step.state.world, wanted, rtol=1e-6)
+    assert int(step.state.steps) == steps + 1
 
 
 def _with_bias(task: Task) -> Task:

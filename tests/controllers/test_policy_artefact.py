@@ -12,14 +12,12 @@ import pytest
 from coolbound_controllers.hyperparameters import Hyperparameters
 from coolbound_controllers.networks import init_actor
 from coolbound_controllers.normaliser import Normaliser
-from coolbound_controllers.policy import (
+from coolbound_controllers.policy import LearnedPolicy, PolicyWeights, propose
+from coolbound_controllers.policy_folder import (
     MANIFEST,
     WEIGHTS,
-    LearnedPolicy,
-    PolicyWeights,
     canonical,
     load_policy,
-    propose,
     save_policy,
 )
 from coolbound_controllers.provenance import versions
@@ -135,7 +133,9 @@ def test_actions_follow_a_plain_float64_network_and_keep_their_range() -> None:
         + np.asarray(head["bias"])
         + np.arctanh(2.0 * bias - 1.0)
     )
-    policy = LearnedPolicy(weights, features, "toy", "", "{}")
+    policy = LearnedPolicy(
+        weights, features, "toy", "", "{}", weights.normaliser.mean.size
+    )
     found = act(policy, seen)
     lower, upper = spec.channel_array("lower"), spec.channel_array("upper")
     expected = lower + (upper - lower) * (np.tanh(u) + 1.0) / 2.0

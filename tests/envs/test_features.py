@@ -1,9 +1,8 @@
-"""Features name what they hold, and the start rule proposes a plant that runs."""
+"""Features name what they hold."""
 
 import dataclasses
 
 import numpy as np
-import pytest
 from made_plants import observed, site
 
 from coolbound_envs.features import FEATURE_NAMES, FEATURE_SIZE, feature_map
@@ -49,22 +48,9 @@ def test_the_clock_turns_once_a_day() -> None:
     )
 
 
-def test_the_start_rule_stays_inside_the_range() -> None:
-    action = np.asarray(feature_map(site()).start(observed()))
-    assert action.shape == (4, ACTION_SIZE)
-    assert np.all((action >= 0.01) & (action <= 0.99))
-
-
-@pytest.mark.parametrize(("wet_bulb", "wanted"), [(0.0, 1.0), (20.0, 0.0)])
-def test_the_start_rule_asks_for_free_cooling_in_the_cold_only(
-    wet_bulb: float, wanted: float
-) -> None:
-    action = np.asarray(feature_map(site()).start(observed(outdoor_wet_bulb=wet_bulb)))
-    assert np.all(np.round(action[:, 9]) == wanted)
-
-
-def test_more_load_asks_for_more_air() -> None:
-    rule = feature_map(site()).start
-    few = np.asarray(rule(observed(it_power_hall1=1200.0)))[:, 2]
-    many = np.asarray(rule(observed(it_power_hall1=1900.0)))[:, 2]
-    assert np.all(many > few)
+def test_the_last_features_are_the_start_rules_action() -> None:
+    seen = observed()
+    values = np.asarray(feature_map(site())(seen))
+    start = np.asarray(feature_map(site()).start(seen))
+    assert start.shape == (4, ACTION_SIZE)
+    np.testing.assert_array_equal(values[:, -ACTION_SIZE:], start)

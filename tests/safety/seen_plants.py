@@ -38,6 +38,7 @@ SETTLED = {
     "heat": 3990.0, "carried": 3990.0, "coil_factor": (1.0, 1.0),
     "air_factor": (1.0, 1.0), "basin_offset": 0.0, "rise_factor": 1.0,
     "power_offset": 20.0, "inlet_spread": (0.0, 0.0), "load_spread": (0.0, 0.0),
+    "load_growth": (0.0, 0.0),
     "dew_point_spread": 0.0, "tower_spread": 0.0, "stale": 0.0,
     "stuck_open": (0.0, 0.0), "emergency": 0.0,
 }  # fmt: skip

@@ -142,6 +142,18 @@ def test_the_basin_offset_is_what_the_tower_is_off_by(warmer: float) -> None:
     assert found[-1] - usual[-1] == pytest.approx(warmer, abs=0.1)
 
 
+@pytest.mark.parametrize("lift", [8.6, 9.6])
+def test_a_bypass_that_holds_the_lift_teaches_nothing_of_the_towers(
+    lift: float,
+) -> None:
+    """Water that the bypass keeps warm was taken for a weak tower once."""
+    water = reading("chw_supply_temp") + lift
+    record = always(
+        cw_return_temp=water, cw_supply_temp=water - 4.0, outdoor_wet_bulb=2.0
+    )
+    assert np.all(learned(record)["basin_offset"] == 0.0)
+
+
 @pytest.mark.parametrize("factor", [0.9, 1.1])
 def test_the_rise_factor_is_what_the_leaving_water_is_off_by(factor: float) -> None:
     usual = learned(always())["rise_factor"]

@@ -288,6 +288,21 @@ def test_what_missing_instruments_may_hide_tightens_the_rows(spread: str) -> Non
         assert np.all(np.diff([rows[name] for rows in ages]) > 0.0), name
 
 
+@pytest.mark.parametrize(
+    "row",
+    ["CA_T_MAX:hall1", "AIRFLOW_RATIO:hall1", "AIRFLOW_RATIO:hall1:recovery",
+     "CHW_DP_MIN:hall1", "CHW_DP_MIN:hall1:recovery"],
+)  # fmt: skip
+def test_a_load_that_has_jumped_tightens_the_rows_beyond_what_is_customary(
+    row: str,
+) -> None:
+    found = [one(load_growth=(rise, 0.0))[row] for rise in (0.0, 0.05, 0.3, 0.5)]
+    assert found[0] == found[1]
+    assert found[1] < found[2] < found[3]
+    other = row.replace("hall1", "hall2")
+    assert one(load_growth=(0.5, 0.0))[other] == one()[other]
+
+
 def test_margins_are_included() -> None:
     limits, margins = model().limits, model().margins
     found = one()

@@ -132,7 +132,9 @@ def learned(mean: np.ndarray, variance: np.ndarray) -> LearnedPolicy:
     )
     none = jnp.zeros((0,), jnp.float32)
     weights: Any = PolicyWeights(None, none, none, normaliser)  # pyright: ignore[reportArgumentType]
-    return LearnedPolicy(weights, features, "test", "0" * 64, "{}")
+    return LearnedPolicy(
+        weights, features, "test", "0" * 64, "{}", weights.normaliser.mean.size
+    )
 
 
 def test_the_score_is_one_on_the_training_data_whatever_its_correlation() -> None:

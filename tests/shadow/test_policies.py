@@ -11,7 +11,8 @@ import pytest
 import coolbound_shadow
 from coolbound_controllers.networks import init_actor
 from coolbound_controllers.normaliser import init_normaliser
-from coolbound_controllers.policy import PolicyWeights, save_policy
+from coolbound_controllers.policy import PolicyWeights
+from coolbound_controllers.policy_folder import save_policy
 from coolbound_controllers.provenance import versions
 from coolbound_envs.features import FEATURE_NAMES
 from coolbound_envs.site import Site, load_site

@@ -66,3 +66,21 @@ def whole(lower: int, upper: int) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def number(lower: float, upper: float) -> Callable[[str], float]:
+    """Return a reader of numbers within a range."""
+
+    def read(text: str) -> float:
+        try:
+            found = float(text)
+        except ValueError:
+            found = lower - 1.0
+        # NaN is in no range.
+        if not lower <= found <= upper:
+            raise argparse.ArgumentTypeError(
+                f"found {text!r}, expected a number from {lower:g} to {upper:g}"
+            )
+        return found
+
+    return read

@@ -1,10 +1,9 @@
 """What `coolbound evaluate` accepts."""
 
 import argparse
-from collections.abc import Callable
 
 from coolbound.choices import EVALUATED, UNSEEN_WEATHER
-from coolbound.grammar.common import add_out, add_seed, whole
+from coolbound.grammar.common import add_out, add_seed, number, whole
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
@@ -64,21 +63,3 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
         help="true plants differ from the site file by up to this: 0.1 as in the "
         "reference tasks",
     )
-
-
-def number(lower: float, upper: float) -> Callable[[str], float]:
-    """Return a reader of numbers within a range."""
-
-    def read(text: str) -> float:
-        try:
-            found = float(text)
-        except ValueError:
-            found = lower - 1.0
-        # NaN is in no range.
-        if not lower <= found <= upper:
-            raise argparse.ArgumentTypeError(
-                f"found {text!r}, expected a number from {lower:g} to {upper:g}"
-            )
-        return found
-
-    return read

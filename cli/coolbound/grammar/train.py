@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from coolbound.choices import ALGORITHMS, TRAINING_LOADS, TRAINING_WEATHER
-from coolbound.grammar.common import add_out, nearest, whole
+from coolbound.grammar.common import add_out, nearest, number, whole
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +43,26 @@ def fill(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--resume", action="store_true", help="go on from the checkpoint in --out"
+    )
+    parser.add_argument(
+        "--frames",
+        type=whole(1, 64),
+        default=1,
+        metavar="K",
+        help="show the policy its last K observations (1)",
+    )
+    parser.add_argument(
+        "--shaping",
+        type=number(0.0, 100.0),
+        default=0.0,
+        metavar="WEIGHT",
+        help="shape the reward by the heat stored in water and halls (0)",
+    )
+    parser.add_argument(
+        "--tensorboard",
+        type=Path,
+        metavar="FOLDER",
+        help="write metrics for TensorBoard too; needs coolbound[tensorboard]",
     )
     parser.add_argument("--name", help="what reports call the policy (--out's name)")
 

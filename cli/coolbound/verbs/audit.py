@@ -26,7 +26,7 @@ from coolbound.compose import (
     shielded_task,
 )
 from coolbound.console import Answer, json_text, progress_bar
-from coolbound_controllers.policy import MANIFEST
+from coolbound_controllers.policy_folder import MANIFEST
 from coolbound_envs.audit.page import number, render_page
 from coolbound_envs.audit.records import (
     QUICK,

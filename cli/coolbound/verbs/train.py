@@ -10,25 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from coolbound.choices import TRAINING_LOADS, TRAINING_WEATHER
-from coolbound.compose import chosen_site, limits_off, plant_task, shielded_task
+from coolbound.compose import chosen_site, limits_off
 from coolbound.console import Answer
+from coolbound.training_board import board
 from coolbound.training_folder import facts_of, open_folder, rows_of
 from coolbound.training_page import render
+from coolbound.training_task import as_asked, shielded_learning_task
 from coolbound.training_view import training_view
 from coolbound_controllers.algorithms import ALGORITHMS
 from coolbound_controllers.atomic import write_atomic
-from coolbound_controllers.cooling_task import learning_task
-from coolbound_controllers.policy import save_policy
+from coolbound_controllers.policy_folder import save_policy
 from coolbound_controllers.settings import override, settings_texts
 from coolbound_controllers.task import Task
 from coolbound_controllers.training import CHECKPOINT, TrainedPolicy, describe, train
 from coolbound_controllers.training_memory import free_bytes, require_memory
 from coolbound_controllers.unmet import unmet
 from coolbound_envs.accounts import REWARD_POWER
-from coolbound_envs.cooling import CoolingTask
-from coolbound_envs.features import FEATURE_NAMES, feature_map
+from coolbound_envs.features import FEATURE_NAMES
 from coolbound_envs.site import Site
-from coolbound_safety.shielded import ShieldedTask
 
 PICTURE = "training.svg"
 PAGE = "training.html"
@@ -44,6 +43,7 @@ class Job:
         name: What reports call the policy.
         settings: Hyper-parameters, of one algorithm.
         command: What trains the same policy again.
+        board: Folder of TensorBoard's event files; none without.
         is_resumed: True where it goes on from a checkpoint.
     """
 
@@ -51,6 +51,7 @@ class Job:
     name: str
     settings: Any
     command: str
+    board: Path | None
     is_resumed: bool
 
 
@@ -65,6 +66,7 @@ def run(options: Namespace) -> Answer:
     jobs = _jobs(options)
     site = chosen_site(options.site)
     task = shielded_learning_task(site, options.weather, options.load)
+    task = as_asked(task, options, site, jobs[0].settings)
     require_memory(task, jobs[0].settings, free_bytes())
     answers = [_train_one(job, task, site, facts_of(options, site)) for job in jobs]
     code = 2 if any(data["unmet"] for data, _ in answers) else 0
@@ -93,7 +95,8 @@ def _jobs(options: Namespace) -> list[Job]:
     settings = override(options.set, ALGORITHMS[options.algorithm].settings())
     name = options.name or options.out.absolute().name
     if options.seeds is None:
-        return [Job(options.out, name, settings, command(options), options.resume)]
+        again, seen = command(options), options.tensorboard
+        return [Job(options.out, name, settings, again, seen, options.resume)]
     jobs = []
     for seed in range(settings.seed, settings.seed + options.seeds):
         out = options.out / f"seed-{seed}"
@@ -105,7 +108,8 @@ def _jobs(options: Namespace) -> list[Job]:
         seeded = override(own["set"], ALGORITHMS[options.algorithm].settings())
         # Of several seeds the last ones may not have begun.
         is_resumed = options.resume and (out / CHECKPOINT).exists()
-        jobs.append(Job(out, own["name"], seeded, again, is_resumed))
+        seen = options.tensorboard and options.tensorboard / out.name
+        jobs.append(Job(out, own["name"], seeded, again, seen, is_resumed))
     return jobs
 
 
@@ -115,8 +119,17 @@ def _train_one(
     first = open_folder(job.out, facts, job.is_resumed)
     limits = dict(zip(task.cost_names, task.cost_limits, strict=True))
     begun = time.perf_counter()
-    with _hint_at_resume(job.out), training_view(limits, first) as show:
-        trained = train(task, job.settings, job.out, job.is_resumed, show)
+    with (
+        _hint_at_resume(job.out),
+        board(job.board) as write,
+        training_view(limits, first) as show,
+    ):
+
+        def tell(row: Mapping[str, float]) -> None:
+            show(row)
+            write(row)
+
+        trained = train(task, job.settings, job.out, job.is_resumed, tell)
     manifest = describe(trained, job.name, site.digest, job.command)
     manifest["limits_off"] = limits_off(site)
     folder = job.out / POLICY
@@ -149,18 +162,6 @@ def _hint_at_resume(out: Path) -> Iterator[None]:
         raise KeyboardInterrupt(word) from stop
 
 
-def shielded_learning_task(
-    site: Site, weather: Sequence[str], loads: Sequence[str]
-) -> Task:
-    """Return the task that policies are trained on: the plant behind the filter.
-
-    Raises:
-        InputError: A name, a file or the site's limits are wrong.
-    """
-    params = shielded_task(site, plant_task(site, weather, loads))
-    return learning_task(ShieldedTask(CoolingTask()), params, feature_map(site))
-
-
 def command(options: Namespace) -> str:
     """Return the command that trains the same policy again, into any folder."""
     words = ["coolbound", "train", options.algorithm]
@@ -172,6 +173,10 @@ def command(options: Namespace) -> str:
         words += ["--weather", *options.weather]
     if tuple(options.load) != TRAINING_LOADS:
         words += ["--load", *options.load]
+    if options.frames != 1:
+        words += ["--frames", str(options.frames)]
+    if options.shaping:
+        words += ["--shaping", f"{options.shaping:g}"]
     if options.name:
         words += ["--name", options.name]
     return shlex.join(words)
