@@ -13,7 +13,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := setup
-.PHONY: setup energyplus peers shadow test test-all check lock bench clean
+.PHONY: setup energyplus peers train-peers shadow test test-all check lock bench clean
 
 setup: $(STAMP)
 
@@ -43,11 +43,45 @@ peers: setup
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes \
 	  -r requirements-peers.lock
 
+# Other learners in environments of their own, for `coolbound bench train --against peers`.
+train-peers: setup
+	$(BIN)/python benchmarks/peers/environments.py
+
+# The embedded log, from an export that nobody knows to a shift that is signed off, as
+# docs/shadow.md walks through it. Run again, it goes on in the same ledger.
+shadow: EXAMPLE := runs/example
 shadow: setup
-	$(BIN)/coolbound shadow
+	mkdir -p $(EXAMPLE)
+	umask 077; test -f $(EXAMPLE)/password || \
+	  head -c 18 /dev/urandom | base64 > $(EXAMPLE)/password
+	test -f $(EXAMPLE)/key.pem || $(BIN)/coolbound ledger key --key $(EXAMPLE)/key.pem
+	$(BIN)/coolbound log inspect shadow/coolbound_shadow/data/reference_log.parquet \
+	  --zone Europe/Berlin --out $(EXAMPLE)/inspect
+	$(BIN)/coolbound log import shadow/coolbound_shadow/data/reference_log.parquet \
+	  --map $(EXAMPLE)/inspect/map.toml --out $(EXAMPLE)/log
+	$(BIN)/coolbound calibrate --log $(EXAMPLE)/log --out $(EXAMPLE)/calibration
+	$(BIN)/coolbound shadow --log $(EXAMPLE)/log --year-weather frankfurt-2021 \
+	  --year-load google2019 --ledger $(EXAMPLE)/ledger --key $(EXAMPLE)/key.pem
+	$(BIN)/coolbound report $(EXAMPLE)/ledger --key $(EXAMPLE)/key.pem \
+	  --out $(EXAMPLE)/overrides
+	$(BIN)/coolbound review --users $(EXAMPLE)/users.json --add-user example \
+	  < $(EXAMPLE)/password
+	$(BIN)/coolbound review $(EXAMPLE)/ledger --users $(EXAMPLE)/users.json \
+	  --key $(EXAMPLE)/key.pem --sign-off '2021-04-28 late' --as example \
+	  --text 'Example: nobody looked.' < $(EXAMPLE)/password
+	$(BIN)/coolbound ledger verify $(EXAMPLE)/ledger --trust $(EXAMPLE)/key.pem.pub
+	@printf '%s\n' '' 'runs/shadow/report.html: the shadow report' \
+	  '$(EXAMPLE)/overrides/override_report.html: the override report' \
+	  '$(EXAMPLE)/log/ingestion.html: what the log was, and what in it was unusable' \
+	  '$(EXAMPLE)/calibration/calibration.html: what the twin is good for' \
+	  '$(EXAMPLE)/ledger: every decision, the reports and the sign-off, signed' \
+	  'the review page, user example, password in $(EXAMPLE)/password:' \
+	  '  $(BIN)/coolbound review $(EXAMPLE)/ledger --users $(EXAMPLE)/users.json' \
+	  '    --key $(EXAMPLE)/key.pem'
 
 test: setup
-	$(BIN)/pytest -m "not long" -n $(WORKERS) --dist loadfile
+	$(BIN)/pytest -m "not long" -n $(WORKERS) --dist loadgroup \
+	  --no-loadscope-reorder
 
 test-all: setup
 	$(BIN)/pytest

@@ -10,12 +10,12 @@ import numpy as np
 
 from coolbound_envs.bench_scale import in_fresh_process
 from coolbound_envs.types import Observation
+from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.bench_devices import DEVICES, measure_devices
 from coolbound_safety.certificate import certify_batch
 from coolbound_safety.filter import SafetyFilter
 from coolbound_safety.kernel import DEFAULT_CONFIG, ProjectConfig, project_batch
 from coolbound_safety.layer import SafetyLayer
-from coolbound_safety.reference import solve_active_set
 from coolbound_safety.stacks import on_device, take, tighten
 from coolbound_safety.types import Envelope, FilterResult
 

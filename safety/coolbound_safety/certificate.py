@@ -195,7 +195,7 @@ def dual_cost(
 def _lanes_are_finite(data: tuple[np.ndarray, ...]) -> np.ndarray:
     """Return which lanes are finite in every array, shape (B,)."""
     lanes = [x.reshape(len(x), math.prod(x.shape[1:])) for x in data]
-    return np.isfinite(np.concatenate(lanes, axis=-1)).all(axis=-1)
+    return np.asarray(np.isfinite(np.concatenate(lanes, axis=-1)).all(axis=-1))
 
 
 def _reasons(checks: Checks, names: tuple[str, ...], tolerance: float) -> list[str]:

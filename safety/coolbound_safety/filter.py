@@ -19,6 +19,7 @@ from typing import Final, final
 
 import numpy as np
 
+from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.candidates import (
     EXACT_TOLERANCE,
     Candidate,
@@ -30,7 +31,7 @@ from coolbound_safety.candidates import (
     shrunk_candidate,
 )
 from coolbound_safety.conclusion import conclude
-from coolbound_safety.reference import CvxpyProjector, solve_active_set
+from coolbound_safety.reference import CvxpyProjector
 from coolbound_safety.relaxation import AGREEMENT, relax
 from coolbound_safety.types import (
     Envelope,

@@ -20,8 +20,7 @@ import numpy as np
 from scipy.optimize import linprog
 
 from coolbound_safety.proof import SlackDual, totals_by_priority
-from coolbound_safety.reference import SolverFailureError
-from coolbound_safety.types import PRICE_MAX, Envelope
+from coolbound_safety.types import PRICE_MAX, Envelope, SolverFailureError
 
 TOTAL_ROOM: Final = 1e-9
 """Room left to a total that is kept, so that rounding cannot make it empty. [1]"""

@@ -15,9 +15,9 @@ from typing import Any, Final
 import numpy as np
 
 from coolbound_envs.tables import InputError
+from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.peer_kernel import measure_kernels
 from coolbound_safety.peer_solvers import SOLVERS, Ask
-from coolbound_safety.reference import solve_active_set
 from coolbound_safety.stacks import bound_excess, row_excess, take
 from coolbound_safety.types import Envelope
 

@@ -14,13 +14,13 @@ from typing import Any, Final
 import jax
 import numpy as np
 
+from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.certificate import DISTANCE_TOLERANCE, certify_batch
 from coolbound_safety.kernel import DEFAULT_CONFIG, ProjectConfig, project_batch
 from coolbound_safety.kernel_chunk import Projection
 from coolbound_safety.kernel_double import DOUBLE_CONFIG, project_double
-from coolbound_safety.reference import SolverFailureError, solve_active_set
 from coolbound_safety.stacks import bound_excess, on_device, row_excess, take, tighten
-from coolbound_safety.types import Envelope
+from coolbound_safety.types import Envelope, SolverFailureError
 
 SLACK: Final = 1e-9
 """The exact answer keeps every row where its excess is below this. [1]"""

@@ -1,7 +1,6 @@
-"""Two independent float64 solvers of the projection, for control time.
+"""The projection stated for cvxpy and solved by Clarabel in float64, at control time.
 
-`solve_active_set` is our own, in `coolbound_safety.active_set`. `CvxpyProjector` states
-the problem for cvxpy and lets Clarabel solve it. The two share no code; both answers
+The other solver, `coolbound_safety.active_set`, shares no code with it; both answers
 are certified before use.
 
 Under cvxpy's rules for parameters (DPP) a compiled problem is one map from the
@@ -18,21 +17,13 @@ it, number by number, against cvxpy.
 import time
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, Final, final
+from typing import Any, Final, cast, final
 
 import cvxpy as cp
 import numpy as np
 from cvxpy import settings
 
-from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.types import Envelope, SolverFailureError
-
-__all__ = [
-    "CompiledProgram",
-    "CvxpyProjector",
-    "SolverFailureError",
-    "solve_active_set",
-]
 
 CLARABEL_TOLERANCE: Final = 1e-10
 """At the default 1e-8 the proven distance reaches 2e-3. [1]"""
@@ -160,10 +151,10 @@ class CompiledProgram:
         at = np.cumsum([x.size for x in self._parameters])[:-1]
         for parameter, part in zip(self._parameters, np.split(vector, at), strict=True):
             parameter.value = part.reshape(parameter.shape)
-        self._given, self._chain, self._inverse = self._problem.get_problem_data(
+        given, chain, self._inverse = self._problem.get_problem_data(
             cp.CLARABEL, solver_opts=self._options
         )
-        given = self._given
+        self._given, self._chain = given, cast(Any, chain)
         parts = given[settings.C], given[settings.A].data, given[settings.B]
         return np.concatenate(parts)
 

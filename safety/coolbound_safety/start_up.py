@@ -7,8 +7,7 @@ import numpy as np
 
 from coolbound_envs.spec import ACTION_SIZE
 from coolbound_safety.filter import SafetyFilter
-from coolbound_safety.reference import SolverFailureError
-from coolbound_safety.types import Envelope, to_unit64
+from coolbound_safety.types import Envelope, SolverFailureError, to_unit64
 
 KNOWN_TOLERANCE: Final = 1e-6
 """A known answer may be missed by this. [1]"""

@@ -10,7 +10,7 @@ import numpy as np
 
 from coolbound_envs.types import Quality
 from coolbound_shadow.log_types import Episode
-from coolbound_shadow.points import PointSpec
+from coolbound_shadow.point_types import PointSpec
 from coolbound_shadow.reading import HELD, MISSING, OUT_OF_RANGE, REASONS, STUCK
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from coolbound_envs.tables import InputError
-from coolbound_shadow.points import FileSpec, PointMap
+from coolbound_shadow.point_types import FileSpec, PointMap
 from coolbound_shadow.reading import RawTable
 
 BLOCK_S = 900

@@ -14,6 +14,7 @@ from coolbound_shadow.divergence import Divergence, divergence
 from coolbound_shadow.log_types import Log
 from coolbound_shadow.novelty import farthest_features
 from coolbound_shadow.potential import Cell, Exclusions, binned, without_doubtful
+from coolbound_shadow.refusal_limits import RefusalLimits, published
 from coolbound_shadow.replay import Policy, Replay
 from coolbound_shadow.twin import Twin
 
@@ -55,6 +56,7 @@ def compare(
     found: Replay,
     twin: Twin,
     year: Year | None,
+    limits: RefusalLimits | None = None,
 ) -> Comparison:
     """Return all figures of a run.
 
@@ -65,15 +67,17 @@ def compare(
         found: Row by row.
         twin: Operator and policy in the model.
         year: The site's operating range; None where it is not known.
+        limits: Below what no number is told; None for the published ones.
     """
+    limits = limits or published()
     met = conditions(log, site)
     farthest = farthest_features(policy.controller, policy.view, found.inputs)
     modelled = None if twin.novel is None else float(np.mean(twin.novel))
     return Comparison(
         met=met,
         agreement=agreements(found.decisions, met),
-        coverage=coverage(log, met, year),
+        coverage=coverage(log, met, year, limits),
         divergence=divergence(found.decisions, farthest, modelled),
-        cells=binned(log, twin, met),
-        exclusions=without_doubtful(log, twin, found.decisions),
+        cells=binned(log, twin, met, limits.floors),
+        exclusions=without_doubtful(log, twin, found.decisions, limits.floors),
     )

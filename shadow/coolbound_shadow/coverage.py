@@ -22,6 +22,7 @@ from coolbound_shadow.conditions import (
     wet_bulb_names,
 )
 from coolbound_shadow.log_types import Log
+from coolbound_shadow.refusal_limits import RefusalLimits, published
 from coolbound_shadow.statistics import DAY_COVERAGE, DAY_S
 
 RANGE_HOURS: Final = 8.0
@@ -29,12 +30,6 @@ RANGE_HOURS: Final = 8.0
 
 SEEN_HOURS: Final = 1.0
 """Hours of log from which on a bin is seen. [h]"""
-
-DAYS_NEEDED: Final = 28
-"""Whole days of log that the rule asks for. [d]"""
-
-SHARE_NEEDED: Final = 0.9
-"""Share of the range's bins that it asks for. [1]"""
 
 LOAD_STEP_H: Final = 1.0 / 12.0
 """Time between two entries of a load trace. [h]"""
@@ -63,6 +58,8 @@ class Coverage:
         days: Local days of which nearly all steps are there. [d]
         months: Days in each month of the year, shape (12,). [d]
         year: The operating range; None where none was given.
+        days_needed: Whole days of log that the rule asks for. [d]
+        share_needed: Share of the range's bins that it asks for. [1]
     """
 
     seen: np.ndarray
@@ -70,6 +67,8 @@ class Coverage:
     days: int
     months: np.ndarray
     year: Year | None
+    days_needed: float
+    share_needed: float
 
     @property
     def is_range(self) -> np.ndarray:
@@ -101,12 +100,12 @@ class Coverage:
     def missing(self) -> list[str]:
         """Return what the rule still lacks, one clause each."""
         found = []
-        if self.days < DAYS_NEEDED:
-            found.append(f"{DAYS_NEEDED - self.days:.0f} more days of log")
+        if self.days < self.days_needed:
+            found.append(f"{self.days_needed - self.days:.0f} more days of log")
         if self.share is None:
             found.append("a year of weather and load to tell the operating range")
-        elif self.share < SHARE_NEEDED:
-            more = int(np.ceil(SHARE_NEEDED * self.bins_needed)) - self.bins_seen
+        elif self.share < self.share_needed:
+            more = int(np.ceil(self.share_needed * self.bins_needed)) - self.bins_seen
             found.append(f"{more} more bins of load and wet bulb")
         return found
 
@@ -114,12 +113,12 @@ class Coverage:
         """Return it ready for JSON."""
         return {
             "days": self.days,
-            "days_needed": DAYS_NEEDED,
+            "days_needed": self.days_needed,
             "year": self.year.name if self.year else None,
             "bins": self.bins_needed if self.year else None,
             "bins_seen": self.bins_seen if self.year else None,
             "share": self.share,
-            "share_needed": SHARE_NEEDED,
+            "share_needed": self.share_needed,
             "missing": self.missing(),
             "load_bins": list(load_names()),
             "wet_bulb_bins": list(wet_bulb_names()),
@@ -158,8 +157,11 @@ def year_of(weather: Weather, load: Load, site: Site) -> Year:
     return Year(f"{weather.name}, {load.name}", hours)
 
 
-def coverage(log: Log, met: Conditions, year: Year | None) -> Coverage:
+def coverage(
+    log: Log, met: Conditions, year: Year | None, limits: RefusalLimits | None = None
+) -> Coverage:
     """Return what a log has seen of the operating range."""
+    limits = limits or published()
     step = log.step_s / 3600.0
     seen = grid(met.load, met.wet_bulb, step)
     total = step * log.rows
@@ -169,6 +171,8 @@ def coverage(log: Log, met: Conditions, year: Year | None) -> Coverage:
         days=_whole_days(log),
         months=step / 24.0 * np.bincount(met.month, minlength=12),
         year=year,
+        days_needed=limits.stage_days,
+        share_needed=limits.stage_bins,
     )
 
 

@@ -32,7 +32,8 @@ from coolbound_shadow.checks import (
 )
 from coolbound_shadow.clock import Clock, read_clock
 from coolbound_shadow.log_types import Episode, Log, SourceFile
-from coolbound_shadow.points import FileSpec, PointMap, PointSpec, own_point_map
+from coolbound_shadow.point_types import FileSpec, PointMap, PointSpec
+from coolbound_shadow.points import own_point_map
 from coolbound_shadow.reading import RawTable, raw_numbers, read_raw
 
 

@@ -4,7 +4,7 @@ Every refusal has its reason. A number that the model cannot carry is not given.
 """
 
 import dataclasses
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -18,28 +18,16 @@ from coolbound_shadow.conditions import (
 )
 from coolbound_shadow.log_types import Log
 from coolbound_shadow.records import Decisions
+from coolbound_shadow.refusal_limits import Floors, RefusalLimits, published
 from coolbound_shadow.replay import Replay
 from coolbound_shadow.statistics import (
     DAY_S,
-    Floors,
     Interval,
     paired_difference,
     refuse,
     shifted,
 )
 from coolbound_shadow.twin import Twin
-
-NOVEL_MOST: Final = 0.2
-"""Share of out-of-distribution decisions above which no potential is given. [1]"""
-
-WHOLE_LEAST: Final = 0.5
-"""Share of the log's days that must be whole. [1]"""
-
-PROPOSED_LEAST: Final = 0.9
-"""Share of rows in which the policy must have made a proposal. [1]"""
-
-BIN_FLOORS: Final = Floors()
-"""What the days of one bin must come to for a number. """
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,10 +70,13 @@ class Cell:
         }
 
 
-def binned(log: Log, twin: Twin, met: Conditions) -> tuple[Cell, ...]:
+def binned(
+    log: Log, twin: Twin, met: Conditions, floors: Floors | None = None
+) -> tuple[Cell, ...]:
     """Return the bins that the log met, by load and then by wet bulb.
 
-    A bin without hours has no entry: nothing is known of it.
+    A bin without hours has no entry: nothing is known of it. Floors are of one bin,
+    the published ones where none are given.
     """
     if twin.powers is None:
         return ()
@@ -96,11 +87,17 @@ def binned(log: Log, twin: Twin, met: Conditions) -> tuple[Cell, ...]:
         for j, wet_bulb in enumerate(wet_bulb_names()):
             here = known & (rows == i) & (columns == j)
             if np.any(here):
-                found.append(_cell(log, twin, here, load, wet_bulb))
+                found.append(_cell(log, twin, here, (load, wet_bulb), floors))
     return tuple(found)
 
 
-def _cell(log: Log, twin: Twin, here: np.ndarray, load: str, wet_bulb: str) -> Cell:
+def _cell(
+    log: Log,
+    twin: Twin,
+    here: np.ndarray,
+    names: tuple[str, str],
+    floors: Floors | None,
+) -> Cell:
     assert twin.powers is not None
     operator, policy = (np.where(here, power, np.nan) for power in twin.powers)
     potential = paired_difference(
@@ -109,12 +106,12 @@ def _cell(log: Log, twin: Twin, here: np.ndarray, load: str, wet_bulb: str) -> C
         log.time_utc,
         log.offset,
         log.step_s,
-        BIN_FLOORS,
+        floors,
         is_whole_days=False,
     )
     return Cell(
-        load=load,
-        wet_bulb=wet_bulb,
+        load=names[0],
+        wet_bulb=names[1],
         hours=float(np.sum(here)) * log.step_s / 3600.0,
         operator=float(np.nanmean(operator)),
         policy=float(np.nanmean(policy)),
@@ -149,7 +146,9 @@ class Exclusions:
     potential: Interval
 
 
-def without_doubtful(log: Log, twin: Twin, decisions: Decisions) -> Exclusions:
+def without_doubtful(
+    log: Log, twin: Twin, decisions: Decisions, floors: Floors | None = None
+) -> Exclusions:
     """Return the potential without steps that the policy was not made for."""
     doubtful = ~_is_proposed(decisions)
     if twin.novel is not None:
@@ -158,7 +157,9 @@ def without_doubtful(log: Log, twin: Twin, decisions: Decisions) -> Exclusions:
     if twin.powers is None:
         return Exclusions(steps, Interval(refused="the model could not be run"))
     operator, policy = (np.where(doubtful, np.nan, power) for power in twin.powers)
-    found = paired_difference(operator, policy, log.time_utc, log.offset, log.step_s)
+    found = paired_difference(
+        operator, policy, log.time_utc, log.offset, log.step_s, floors
+    )
     return Exclusions(steps, shifted(found, -twin.charge_percent))
 
 
@@ -166,35 +167,38 @@ def _is_proposed(decisions: Decisions) -> np.ndarray:
     return np.all(np.isfinite(decisions.proposed), axis=1)
 
 
-def judged(twin: Twin, log: Log, found: Replay) -> Twin:
+def judged(
+    twin: Twin, log: Log, found: Replay, limits: RefusalLimits | None = None
+) -> Twin:
     """Return the twin, its potential refused where log or policy do not carry it."""
-    reason = "" if twin.potential.refused else _reason(twin, log, found)
+    limits = limits or published()
+    reason = "" if twin.potential.refused else _reason(twin, log, found, limits)
     if not reason:
         return twin
     return dataclasses.replace(twin, potential=refuse(twin.potential, reason))
 
 
-def _reason(twin: Twin, log: Log, found: Replay) -> str:
+def _reason(twin: Twin, log: Log, found: Replay, limits: RefusalLimits) -> str:
     """Return why no potential can be given; empty where one can."""
     novel = 0.0 if twin.novel is None else float(np.mean(twin.novel))
     proposed = float(np.mean(_is_proposed(found.decisions)))
     days = (int(log.time_utc[-1] - log.time_utc[0]) + log.step_s) / DAY_S
     whole = twin.potential.days / days
-    if novel > NOVEL_MOST:
+    if novel > limits.unfamiliar_share:
         return (
             f"on its course through the model the policy is out of what it was trained "
             f"on in {100.0 * novel:.0f} % of the steps, at most "
-            f"{100.0 * NOVEL_MOST:.0f} % may be"
+            f"{100.0 * limits.unfamiliar_share:.0f} % may be"
         )
-    if proposed < PROPOSED_LEAST:
+    if proposed < limits.proposed_share:
         return (
             f"the policy made a proposal in {100.0 * proposed:.0f} % of the steps, "
-            f"{100.0 * PROPOSED_LEAST:.0f} % needed"
+            f"{100.0 * limits.proposed_share:.0f} % needed"
         )
-    if whole < WHOLE_LEAST:
+    if whole < limits.whole_share:
         return (
             f"{100.0 * whole:.0f} % of the log's days are whole, "
-            f"{100.0 * WHOLE_LEAST:.0f} % needed"
+            f"{100.0 * limits.whole_share:.0f} % needed"
         )
     if found.sample is not None and found.sample.differing:
         return (

@@ -14,7 +14,7 @@ import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from coolbound_envs.tables import InputError
-from coolbound_shadow.points import FileSpec, PointSpec
+from coolbound_shadow.point_types import FileSpec, PointSpec
 
 NUMBER = r"^-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 

@@ -17,13 +17,19 @@ from coolbound_shadow.ledger.heads import Head
 from coolbound_shadow.ledger.keys import Signer, load_signer
 from coolbound_shadow.ledger.opening import open_ledger
 from coolbound_shadow.ledger.reader import LedgerReader
-from coolbound_shadow.ledger.records import Report
+from coolbound_shadow.ledger.records import Kind, Report
+from coolbound_shadow.ledger.resume import last_change
 from coolbound_shadow.ledger.ticks import ticks
+from coolbound_shadow.ledger.upkeep import Change
 from coolbound_shadow.log_types import Log
 from coolbound_shadow.records import Decisions
+from coolbound_shadow.refusal_limits import RefusalLimits
 from coolbound_shadow.replay import Policy, Replay
 
 ACTOR = "coolbound shadow"
+
+LIMITS = "refusal limits"
+"""What the change is called that says below what no potential is told."""
 
 OF_RUN = (
     "FROM ledger WHERE json_extract(body, '$.kind') = 'tick' "
@@ -113,6 +119,48 @@ def require_same_policy(choice: LedgerChoice, policy: Policy, log: Log) -> None:
             f"{choice.folder}: found run {run!r} of policy {row[0][:12]}, expected "
             f"{policy.digest[:12]}; choose another --run"
         )
+
+
+def record_limits(
+    choice: LedgerChoice,
+    signer: Signer,
+    policy: Policy,
+    log: Log,
+    limits: RefusalLimits,
+) -> tuple[str, ...]:
+    """Put the refusal limits of a run on record, before its decisions are made.
+
+    Returns:
+        What a reader must know: a change after decisions were on record.
+
+    Raises:
+        InputError: The folder is no ledger, its end does not hold, or it is full.
+    """
+    run = run_name(choice, policy, log)
+    event, new = f"{LIMITS} of {run}", limits.as_data()
+    old, has_ticks = _before(choice.folder, event, run)
+    if old == new:
+        return ()
+    reason = "; ".join(entry.sentence() for entry in limits.changed) or "as published"
+    with open_ledger(choice.folder, signer) as ledger:
+        ledger.append(Change(Kind.CONFIG, ACTOR, event, old, new, reason))
+        ledger.sign()
+    if not has_ticks:
+        return ()
+    return (
+        "The limits of refusal were put on record, or changed, after decisions of "
+        f"this run stood in the ledger: before {old['sha256'] if old else 'none'}, now "
+        f"{limits.sha256}.",
+    )
+
+
+def _before(folder: Path, event: str, run: str) -> tuple[Any, bool]:
+    """Return what a setting was last, None for nothing, and whether a run has ticks."""
+    if not (folder / FILE).is_file():
+        return None, False
+    with LedgerReader(folder) as reader:
+        found = last_change(reader.connection, Kind.CONFIG, event)
+        return found, reader.last_tick(run) is not None
 
 
 def record_decisions(

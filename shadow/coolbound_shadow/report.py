@@ -19,6 +19,8 @@ from coolbound_shadow.comparison import Comparison
 from coolbound_shadow.events import InterventionEvent
 from coolbound_shadow.log_types import LogFacts
 from coolbound_shadow.records import Decisions, beyond_dead_band, intervention_mask
+from coolbound_shadow.refusal_limits import Entry
+from coolbound_shadow.report_axes import Line
 from coolbound_shadow.report_comparison import comparison_context
 from coolbound_shadow.statistics import NOT_RUN, Interval
 from coolbound_shadow.summary import (
@@ -59,6 +61,7 @@ class ReportData:
         limits_off: Names of the limits that the site file switches off.
         comparison: Both sides in every respect; None to leave that out.
         placebo: The operator against itself one row late.
+        refusals: Below what no potential is told.
     """
 
     site: str
@@ -80,6 +83,7 @@ class ReportData:
     limits_off: Sequence[str] = ()
     comparison: Comparison | None = None
     placebo: Interval = NOT_RUN
+    refusals: Sequence[Entry] = ()
 
 
 def render_report(data: ReportData) -> str:
@@ -208,7 +212,7 @@ def _channel_plots(
         sides = ("applied", "proposed", "certified")
         words = ("operator (applied)", "proposed", "certified")
         lines = [
-            figures.Line(word, side, getattr(decisions, side)[:, i])
+            Line(word, side, getattr(decisions, side)[:, i])
             for word, side in zip(words, sides, strict=True)
         ]
         text = _alternative(lines, channel.unit)
@@ -226,7 +230,7 @@ def _channel_plots(
     return plots
 
 
-def _alternative(lines: Sequence[figures.Line], unit: str) -> str:
+def _alternative(lines: Sequence[Line], unit: str) -> str:
     parts = []
     for line in lines:
         known = line.values[np.isfinite(line.values)]
@@ -252,9 +256,7 @@ def _margin_plots(data: ReportData, time_local: np.ndarray) -> list[dict[str, ob
     for name in [n for n in ranked if bound[n]][:MARGINS_SHOWN]:
         limit = units.get(name)
         unit = limit.unit if limit else "1"
-        line = figures.Line(
-            "margin under the certified action", "certified", margins[name]
-        )
+        line = Line("margin under the certified action", "certified", margins[name])
         text = _alternative([line], unit)
         svg = figures.time_figure(
             f"Margin to {name}. {text}",

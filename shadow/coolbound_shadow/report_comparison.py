@@ -10,7 +10,7 @@ from coolbound_envs.spec import CHANNEL_NAMES, CHANNELS
 from coolbound_shadow.agreement import Agreement
 from coolbound_shadow.comparison import Comparison
 from coolbound_shadow.conditions import load_names, wet_bulb_names
-from coolbound_shadow.coverage import DAYS_NEEDED, SHARE_NEEDED, Coverage
+from coolbound_shadow.coverage import Coverage
 from coolbound_shadow.divergence import ALERTS_LISTED, Divergence
 from coolbound_shadow.log_types import local_text
 from coolbound_shadow.novelty import NOVELTY_LIMIT
@@ -196,11 +196,11 @@ def _coverage(found: Coverage) -> dict[str, Any]:
     share = found.share
     return {
         "days": f"{found.days}",
-        "days_needed": f"{DAYS_NEEDED}",
-        "is_long": found.days >= DAYS_NEEDED,
+        "days_needed": f"{found.days_needed:g}",
+        "is_long": found.days >= found.days_needed,
         "share": "unknown" if share is None else f"{100.0 * share:.0f} %",
-        "share_needed": f"{100.0 * SHARE_NEEDED:.0f} %",
-        "is_wide": share is not None and share >= SHARE_NEEDED,
+        "share_needed": f"{100.0 * found.share_needed:.0f} %",
+        "is_wide": share is not None and share >= found.share_needed,
         "bins": f"{found.bins_seen} of {found.bins_needed}" if found.year else "",
         "year": found.year.name if found.year else "",
         "missing": "; ".join(found.missing()),

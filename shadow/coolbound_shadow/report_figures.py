@@ -4,75 +4,29 @@ Colours are classes of the report's style sheet. Grey is normal; what is not has
 a colour, a shape and a word. Every figure carries its text alternative.
 """
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 from markupsafe import Markup, escape
 
-WIDTH = 720
-LEFT = 56
-RIGHT = 8
+from coolbound_shadow.report_axes import (
+    LEFT,
+    RIGHT,
+    WIDTH,
+    Frame,
+    Line,
+    nice_step,
+    rule,
+    svg,
+    time_axis,
+    value_axis,
+)
+
 BUCKETS = 330
 """Columns that a line is drawn with; each keeps its least and largest value. [1]"""
 
 DAY_S = 86400
-
-
-@dataclasses.dataclass(frozen=True)
-class Line:
-    """One line of a figure. Static.
-
-    Attributes:
-        label: Its word in the legend.
-        style: Class in the style sheet.
-        values: Its values, shape (T,), NaN where there is none. [the figure's unit]
-    """
-
-    label: str
-    style: str
-    values: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class Frame:
-    """Where numbers fall on paper. Static.
-
-    Attributes:
-        low: Least value shown. [the figure's unit]
-        high: Largest value shown. [the figure's unit]
-        start: Local epoch at the left edge. [s]
-        end: Local epoch at the right edge. [s]
-        top: Upper edge of the plot. [px]
-        bottom: Lower edge of the plot. [px]
-    """
-
-    low: float
-    high: float
-    start: float
-    end: float
-    top: float
-    bottom: float
-
-    def x(self, time: np.ndarray | float) -> np.ndarray:
-        """Return abscissae [px]."""
-        share = (np.asarray(time) - self.start) / max(self.end - self.start, 1.0)
-        return LEFT + share * (WIDTH - LEFT - RIGHT)
-
-    def y(self, value: np.ndarray | float) -> np.ndarray:
-        """Return ordinates [px]."""
-        share = (np.asarray(value) - self.low) / (self.high - self.low)
-        return self.bottom - share * (self.bottom - self.top)
-
-
-def svg(body: Sequence[str], height: int, label: str, width: int = WIDTH) -> Markup:
-    """Return a figure with its text alternative."""
-    text = escape(label)
-    return Markup(
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{text}">'
-        f"<title>{text}</title>{''.join(body)}</svg>"
-    )
 
 
 def time_figure(
@@ -98,9 +52,9 @@ def time_figure(
         height: Height of the figure. [px]
     """
     frame = _frame(time_local, lines, bounds, height)
-    body = [*_value_axis(frame, unit), *_time_axis(frame)]
-    for word, value in bounds:
-        body.append(_rule(frame, value, word))
+    body = [f'<text x="2" y="12" class="unit">{escape(unit)}</text>']
+    body += [*value_axis(frame, 5, 3.0), *_time_axis(frame)]
+    body += [rule(frame, word, value, "small", 3.0) for word, value in bounds]
     body += [_path(frame, time_local, step_s, line) for line in lines]
     body += _legend(lines)
     body += _ticks(frame, time_local, marks)
@@ -121,49 +75,12 @@ def _frame(
     return Frame(low - pad, high + pad, time[0], time[-1], 22.0, height - 34.0)
 
 
-def _nice_step(span: float, count: int) -> float:
-    """Return the 1-2-5 step that gives about `count` ticks."""
-    rough = span / count
-    power = 10.0 ** np.floor(np.log10(rough))
-    return float(next(m for m in (1, 2, 5, 10) if m * power >= rough) * power)
-
-
-def _value_axis(frame: Frame, unit: str) -> list[str]:
-    step = _nice_step(frame.high - frame.low, 5)
-    first = np.ceil(frame.low / step) * step
-    body = [f'<text x="2" y="12" class="unit">{escape(unit)}</text>']
-    for value in np.arange(first, frame.high, step):
-        y = frame.y(value)
-        body.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
-        text = f"{value:.6g}" if abs(value) > 1e-9 * step else "0"
-        text = text.replace("-", "\u2212")
-        body.append(f'<text x="{LEFT - 6}" y="{y + 3:.1f}" class="end">{text}</text>')
-    return body
-
-
 def _time_axis(frame: Frame) -> list[str]:
     days = (frame.end - frame.start) / DAY_S
     every = next((d for d in (1, 2, 5, 7, 14, 30, 61) if days / d <= 12), 122)
-    body = [f'<path class="axis" d="M{LEFT} {frame.bottom:.1f}H{WIDTH - RIGHT}"/>']
-    step = every * DAY_S if days > 2 else 6 * 3600
-    for time in np.arange(np.ceil(frame.start / step) * step, frame.end + 1, step):
-        stamp = datetime.fromtimestamp(float(time), UTC)
-        text = f"{stamp.day} {stamp:%b}" if days > 2 else f"{stamp:%H:%M}"
-        x = float(frame.x(time))
-        body.append(f'<path class="axis" d="M{x:.1f} {frame.bottom:.1f}v4"/>')
-        place = "end" if x > WIDTH - 24 else "mid"
-        y = frame.bottom + 26
-        body.append(f'<text x="{x:.1f}" y="{y:.1f}" class="{place}">{text}</text>')
-    return body
-
-
-def _rule(frame: Frame, value: float, word: str) -> str:
-    y = float(frame.y(value))
-    return (
-        f'<path class="bound" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>'
-        f'<text x="{WIDTH - RIGHT - 3}" y="{y - 3:.1f}" class="end small">'
-        f"{escape(word)}</text>"
-    )
+    if days > 2:
+        return time_axis(frame, every * DAY_S, 26.0, lambda t: f"{t.day} {t:%b}")
+    return time_axis(frame, 6 * 3600, 26.0, lambda t: f"{t:%H:%M}")
 
 
 def _path(frame: Frame, time: np.ndarray, step_s: int, line: Line) -> str:
@@ -259,7 +176,7 @@ def interval_figure(
         return 118 + 260 * (value + reach) / (2 * reach)
 
     body = [f'<path class="zero" d="M{x(0):.1f} 2V{height - 17}"/>']
-    step = _nice_step(2 * reach, 4)
+    step = nice_step(2 * reach, 4)
     for value in np.arange(np.ceil(-reach / step) * step, reach, step):
         body.append(
             f'<text x="{x(value):.1f}" y="{height - 4}" class="mid">'

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from coolbound_shadow.report_figures import WIDTH, svg
+from coolbound_shadow.report_axes import WIDTH, svg
 
 ROW_PX = 17
 HEAD_PX = 16

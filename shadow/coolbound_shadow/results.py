@@ -16,6 +16,7 @@ from coolbound_shadow.events import intervention_events
 from coolbound_shadow.ledger.heads import Head
 from coolbound_shadow.log_types import Log, log_facts
 from coolbound_shadow.notes import model_notes
+from coolbound_shadow.refusal_limits import RefusalLimits
 from coolbound_shadow.replay import Policy, Replay, by_side
 from coolbound_shadow.report import ReportData
 from coolbound_shadow.selection import REFERENCE_LOG
@@ -50,6 +51,7 @@ class ShadowRun:
             [each channel's unit]
         writes_attempted: What would have left the process. [1]
         notes: What a reader must know first.
+        limits: Below what no potential is told.
     """
 
     site: Site
@@ -61,6 +63,7 @@ class ShadowRun:
     replay_error: float
     writes_attempted: int
     notes: tuple[str, ...]
+    limits: RefusalLimits
 
 
 def summarise(run: ShadowRun, seconds: float) -> dict[str, object]:
@@ -103,6 +106,7 @@ def summarise(run: ShadowRun, seconds: float) -> dict[str, object]:
         },
         "control_time_sample": _sample(run.replay),
         **run.comparison.as_data(),
+        "refusal_limits": run.limits.as_data(),
         "notes": [*run.notes, *run.twin.notes],
         "latency_ms": {
             "p50": round(float(np.median(latency)), 4),
@@ -162,6 +166,7 @@ def report_data(run: ShadowRun, digest: str, head: Head | None = None) -> Report
             "coolbound": importlib.metadata.version("coolbound"),
             "Site file, sha256": run.site.digest,
             "Action table digest": action_digest(),
+            "Refusal limits, sha256": run.limits.sha256,
             "decisions.parquet, sha256": digest,
         }
         | _ledger_lines(head),
@@ -172,6 +177,7 @@ def report_data(run: ShadowRun, digest: str, head: Head | None = None) -> Report
         limits_off=parse_limit_policy(run.site.root).limits_off,
         comparison=run.comparison,
         placebo=run.twin.placebo,
+        refusals=run.limits.entries,
     )
 
 

@@ -11,6 +11,7 @@ from coolbound_envs.limit_numbers import parse_limits
 from coolbound_envs.site import Site
 from coolbound_envs.types import Controller
 from coolbound_safety.margins import SafetyModel, safety_model
+from coolbound_shadow.calibration.record import notes_beside
 from coolbound_shadow.comparison import compare
 from coolbound_shadow.controller_calls import Progress, plain_view
 from coolbound_shadow.coverage import Year
@@ -24,11 +25,13 @@ from coolbound_shadow.proposals import logged_operator, propose
 from coolbound_shadow.recording import (
     LedgerChoice,
     record_decisions,
+    record_limits,
     record_report,
     require_recordable,
     require_same_policy,
 )
 from coolbound_shadow.records import write_decisions
+from coolbound_shadow.refusal_limits import RefusalLimits, published
 from coolbound_shadow.replay import Policy, replay
 from coolbound_shadow.report import render_report
 from coolbound_shadow.results import ShadowRun, report_data, summarise
@@ -55,12 +58,14 @@ class Wanted:
         step_limit: Rows of that part to use, from its start; None for all. [1]
         ledger: Where the decisions go on record; None for nowhere.
         year: The site's operating range; None where it is not known.
+        limits: Below what no potential is told; None for the published limits.
     """
 
     period: Period | None = None
     step_limit: int | None = None
     ledger: LedgerChoice | None = None
     year: Year | None = None
+    limits: RefusalLimits | None = None
 
 
 def run_shadow(
@@ -95,9 +100,11 @@ def run_shadow(
     require_replayable(log, site)
     log = first_rows(log, wanted.step_limit)
     policy, notes = _policy(site, log, policy_folder, controller)
-    if wanted.ledger:
+    limits = wanted.limits or published()
+    if wanted.ledger and signer:
         require_same_policy(wanted.ledger, policy, log)
-    run = shadow(site, log, policy, model, notes, progress, wanted.year)
+        notes += record_limits(wanted.ledger, signer, policy, log, limits)
+    run = shadow(site, log, policy, model, notes, progress, wanted.year, limits)
     recorded: Any = None
     with output_folder(out) as folder:
         digest = write_decisions(run.replay.decisions, folder / DECISIONS)
@@ -132,6 +139,7 @@ def shadow(
     notes: tuple[str, ...] = (),
     progress: Progress | None = None,
     year: Year | None = None,
+    limits: RefusalLimits | None = None,
 ) -> ShadowRun:
     """Return what a policy would have done beside the operator.
 
@@ -143,14 +151,18 @@ def shadow(
         notes: What a reader must know first.
         progress: Told what is being done.
         year: The site's operating range; None where it is not known.
+        limits: Below what no potential is told; None for the published limits.
     """
+    limits = limits or published()
     with WriteCounter() as writes:
         # The model's programs take most memory to compile: they go first.
-        twin = compare_in_model(site, log, policy, model, progress=progress)
+        twin = compare_in_model(
+            site, log, policy, model, progress=progress, limits=limits
+        )
         give_back()
         found = replay(log, policy, model, site.zone, progress=progress)
         again = propose(logged_operator(log.applied), found.inputs, plain_view())
-    twin = judged(twin, log, found)
+    twin = judged(twin, log, found, limits)
     given = log.applied.astype(np.float32).astype(np.float64)
     return ShadowRun(
         site=site,
@@ -159,7 +171,8 @@ def shadow(
         replay=found,
         twin=twin,
         replay_error=replay_error(given, again.action),
-        comparison=compare(site, log, policy, found, twin, year),
+        comparison=compare(site, log, policy, found, twin, year, limits),
         writes_attempted=writes.attempts,
-        notes=(*notes, *replay_notes(found, log)),
+        notes=(*limits.notes(), *notes_beside(site), *notes, *replay_notes(found, log)),
+        limits=limits,
     )

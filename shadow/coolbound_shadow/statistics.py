@@ -16,6 +16,8 @@ import math
 import numpy as np
 from scipy import stats
 
+from coolbound_shadow.refusal_limits import Floors, published
+
 DAY_S = 86400
 CONFIDENCE = 0.95
 DAY_COVERAGE = 0.9
@@ -23,8 +25,6 @@ DAY_COVERAGE = 0.9
 
 BLOCK_DAYS_MOST = 7
 BLOCKS_WANTED = 4
-NULL_SHARE = 0.2
-"""A null test above this share of the potential refuses it. [1]"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,21 +59,6 @@ class Interval:
 NOT_RUN = Interval(refused="not run")
 
 
-@dataclasses.dataclass(frozen=True)
-class Floors:
-    """Below these no number is given. Static.
-
-    Attributes:
-        days: Whole days. [1]
-        effective_days: Independent days. [1]
-        blocks: Blocks of days. [1]
-    """
-
-    days: int = 7
-    effective_days: float = 4.0
-    blocks: int = 3
-
-
 def paired_difference(
     baseline: np.ndarray,
     other: np.ndarray,
@@ -95,10 +80,10 @@ def paired_difference(
         time_utc: UTC epoch, shape (T,). [s]
         offset: Local time minus UTC, shape (T,). [s]
         step_s: Nominal length of a step. [s]
-        floors: Below these no number is given.
+        floors: Below these no number is given; None for the published ones.
         is_whole_days: Leave out days with too few steps.
     """
-    floors = floors or Floors()
+    floors = floors or published().floors
     known = np.isfinite(baseline) & np.isfinite(other)
     day = (time_utc + offset - step_s) // DAY_S
     series = (baseline[known], other[known])
@@ -108,7 +93,7 @@ def paired_difference(
         means, left_out = _day_sums(day[known], *series), 0
     days, kind = len(means), "whole " if is_whole_days else ""
     if days < floors.days:
-        reason = f"{days} {kind}days with both series, at least {floors.days} needed"
+        reason = f"{days} {kind}days with both series, at least {floors.days:g} needed"
         return Interval(refused=reason, days=days, days_left_out=left_out)
     total = float(np.mean(means[:, 0]))
     if total <= 0.0:
@@ -169,7 +154,7 @@ def _refuse_weak(found: Interval, floors: Floors) -> Interval:
             f"at least {floors.effective_days:g} needed",
         )
     if found.blocks < floors.blocks:
-        return refuse(found, f"{found.blocks} blocks of days, {floors.blocks} needed")
+        return refuse(found, f"{found.blocks} blocks of days, {floors.blocks:g} needed")
     return found
 
 
@@ -224,7 +209,9 @@ def _block_half_width(series: np.ndarray) -> tuple[int, float, int]:
     return size, _half_width(np.mean(kept, axis=1), float(blocks)), blocks
 
 
-def refuse_against_null(potential: Interval, null_test: Interval) -> Interval:
+def refuse_against_null(
+    potential: Interval, null_test: Interval, share: float | None = None
+) -> Interval:
     """Return the potential, refused where the null test is too far from zero.
 
     What the model gets wrong about the operator may be as wrong about the
@@ -233,16 +220,19 @@ def refuse_against_null(potential: Interval, null_test: Interval) -> Interval:
     Args:
         potential: Operator against policy, both in the model.
         null_test: Operator measured against operator in the model.
+        share: Of the potential that the null test may be; None for the published
+            one. [1]
     """
+    share = published().null_share if share is None else share
     if potential.refused:
         return potential
     if null_test.refused:
         return refuse(potential, f"no null test ({null_test.refused})")
-    if abs(null_test.percent) > NULL_SHARE * abs(potential.percent):
+    if abs(null_test.percent) > share * abs(potential.percent):
         return refuse(
             potential,
             f"the model misses the measured operator by {null_test.percent:+.1f} %, "
-            f"more than a fifth of the difference it would claim "
+            f"more than {100.0 * share:.0f} % of the difference it would claim "
             f"({potential.percent:+.1f} %)",
         )
     return potential

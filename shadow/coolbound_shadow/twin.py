@@ -9,6 +9,7 @@ place (exactly 0), the operator in the model against the power that was measured
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,15 +21,14 @@ from coolbound_envs.spec import POINT_INDEX
 from coolbound_envs.types import Controller
 from coolbound_safety.margins import SafetyModel
 from coolbound_shadow.calibration.record import refusal_beside
-from coolbound_shadow.closed_loop import (
-    Rollout,
-)
+from coolbound_shadow.closed_loop import Rollout
 from coolbound_shadow.controller_calls import Progress, plain_view
 from coolbound_shadow.log_types import Log
 from coolbound_shadow.memory import give_back
 from coolbound_shadow.novelty import is_novel, novelty, rolled_inputs
 from coolbound_shadow.parts import Parts
 from coolbound_shadow.proposals import logged_operator
+from coolbound_shadow.refusal_limits import Floors, RefusalLimits, published
 from coolbound_shadow.replay import Policy
 from coolbound_shadow.statistics import (
     NOT_RUN,
@@ -104,6 +104,7 @@ def compare_in_model(
     model: SafetyModel,
     seed: int = 0,
     progress: Progress | None = None,
+    limits: RefusalLimits | None = None,
 ) -> Twin:
     """Return the modelled potential of a policy on a log, or why there is none.
 
@@ -114,7 +115,9 @@ def compare_in_model(
         model: The safety layer's model of the site.
         seed: Of the instruments.
         progress: Told after every simulated day.
+        limits: Below what no number is told; None for the published ones.
     """
+    limits = limits or published()
     try:
         inputs = twin_inputs(site, log)
     except Refusal as reason:
@@ -129,18 +132,20 @@ def compare_in_model(
     refused = Interval(refused=basis)
     found = Twin(
         potential=Interval(),
-        null_test=refused if measured is None else _paired(log, *measured),
+        null_test=refused
+        if measured is None
+        else _paired(log, measured, limits.floors),
         null_basis="" if measured is None else basis,
         replay_percent=run.repeated(operator, baseline),
         operator=word,
         notes=inputs.notes,
-        placebo=_placebo(log, inputs, run, baseline),
+        placebo=_placebo(log, inputs, run, baseline, limits.floors),
         measured=measured,
         parts=run.parts.number,
     )
     if other is None:
         return dataclasses.replace(found, potential=Interval(refused=failure))
-    found = _with_policy(found, site, log, inputs, baseline, other)
+    found = _with_policy(found, site, log, inputs, (baseline, other), limits)
     return dataclasses.replace(found, novel=_novel(policy, inputs, other))
 
 
@@ -167,11 +172,12 @@ def _with_policy(
     site: Site,
     log: Log,
     inputs: TwinInputs,
-    baseline: Rollout,
-    other: Rollout,
+    rollouts: tuple[Rollout, Rollout],
+    limits: RefusalLimits,
 ) -> Twin:
-    powers = [_at_rows(log, inputs, each.facility) for each in (baseline, other)]
-    potential = _paired(log, *powers)
+    baseline, other = rollouts
+    powers = [_at_rows(log, inputs, each.facility) for each in rollouts]
+    potential = _paired(log, powers, limits.floors)
     stored = stored_heat(other.state.task, site) - stored_heat(baseline.state, site)
     energy = float(np.sum(baseline.facility)) * 1e3 * 300.0
     if not np.all(np.isfinite(other.facility)):
@@ -183,7 +189,7 @@ def _with_policy(
     potential = shifted(potential, -100.0 * charge / energy)
     return dataclasses.replace(
         found,
-        potential=told(site, potential, found.null_test),
+        potential=told(site, potential, found.null_test, limits.null_share),
         limits=_model_limits(baseline, other),
         stored_heat_percent=100.0 * stored / energy,
         charge_percent=100.0 * charge / energy,
@@ -192,9 +198,11 @@ def _with_policy(
     )
 
 
-def told(site: Site, potential: Interval, null_test: Interval) -> Interval:
+def told(
+    site: Site, potential: Interval, null_test: Interval, share: float | None = None
+) -> Interval:
     """Return the potential, or why null test or calibration do not carry it."""
-    potential = refuse_against_null(potential, null_test)
+    potential = refuse_against_null(potential, null_test, share)
     reason = "" if potential.refused else refusal_beside(site, potential.percent)
     return refuse(potential, reason) if reason else potential
 
@@ -205,14 +213,16 @@ def _operator(site: Site, inputs: TwinInputs, parts: Parts) -> tuple[Controller,
     return Legacy(parse_operator(site)), "the `legacy` rule with the site's settings"
 
 
-def _placebo(log: Log, inputs: TwinInputs, run: Runner, baseline: Rollout) -> Interval:
+def _placebo(
+    log: Log, inputs: TwinInputs, run: Runner, baseline: Rollout, floors: Floors
+) -> Interval:
     """Return the operator against itself one row late: the floor of the noise."""
     if inputs.actions is None:
         return Interval(refused="the log lacks set-points")
     late = logged_operator(inputs.actions, run.parts.begins - inputs.per_row)
     other = run.plain(late, "placebo")
     powers = [_at_rows(log, inputs, each.facility) for each in (baseline, other)]
-    return _paired(log, *powers)
+    return _paired(log, powers, floors)
 
 
 def _at_rows(log: Log, inputs: TwinInputs, power: np.ndarray) -> np.ndarray:
@@ -224,8 +234,13 @@ def _at_rows(log: Log, inputs: TwinInputs, power: np.ndarray) -> np.ndarray:
     return np.concatenate([[np.nan], means])
 
 
-def _paired(log: Log, baseline: np.ndarray, other: np.ndarray) -> Interval:
-    return paired_difference(baseline, other, log.time_utc, log.offset, log.step_s)
+def _paired(
+    log: Log, powers: Sequence[np.ndarray] | np.ndarray, floors: Floors
+) -> Interval:
+    baseline, other = powers
+    return paired_difference(
+        baseline, other, log.time_utc, log.offset, log.step_s, floors
+    )
 
 
 def _measured(

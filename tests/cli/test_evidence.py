@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from made_plants import site
 
-from coolbound.evidence import causes, coverage, rescue
+from coolbound.evidence import causes, coverage, violations
 from coolbound.evidence.campaign import policies
 from coolbound.evidence.causes import CLASSES, cause
 from coolbound.evidence.coverage import BINS, COVERED, Coverage, quantiles
@@ -206,7 +206,7 @@ def test_tallies_are_put_together_by_what_they_mean() -> None:
 def reactions(events: list[FaultEvent], step: int) -> tuple[int, int]:
     schedule = jax.tree.map(lambda x: x[:, None], make_schedule(events))
     task: Any = dataclasses.make_dataclass("Task", ["faults"])(schedule)
-    newest, oldest = rescue.reaction_steps(task, jnp.asarray([step], jnp.int32))
+    newest, oldest = violations.reaction_steps(task, jnp.asarray([step], jnp.int32))
     return int(newest[0]), int(oldest[0])
 
 
@@ -216,7 +216,7 @@ def test_a_reaction_begins_after_the_fault_shows() -> None:
     assert reactions([trip], 120) == (121, 121), "it came in that very interval"
     assert reactions([trip], 100) == (88, 88), "an hour before where nothing is broken"
     long = FaultEvent(FaultKind.HEAT_WAVE, "site", 0.0, 24 * HOUR)
-    assert reactions([long, trip], 125) == (121, 125 - rescue.REACTION_MOST)
+    assert reactions([long, trip], 125) == (121, 125 - violations.REACTION_MOST)
     stuck = FaultEvent(FaultKind.SENSOR_STUCK, "chw_flow", 10 * HOUR, HOUR)
     assert reactions([stuck], 125) == (113, 113), "an instrument is no excuse"
     assert reactions([], 125) == (113, 113)
@@ -252,8 +252,8 @@ def test_the_verdict_names_the_latest_start_that_avoids_it() -> None:
 
 def test_a_decision_after_the_violation_avoids_nothing() -> None:
     found = np.asarray([True, False])
-    assert rescue.avoiders(("hold", "g36"), found, True) == ("hold",)
-    assert rescue.avoiders(("hold", "g36"), found, False) == ()
+    assert violations.avoiders(("hold", "g36"), found, True) == ("hold",)
+    assert violations.avoiders(("hold", "g36"), found, False) == ()
 
 
 def contest(names: tuple[str, ...], hot: int = 0, steps: float = 1e6) -> Contest:

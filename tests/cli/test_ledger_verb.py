@@ -34,7 +34,7 @@ def ledger(tmp_path: Path, key: Path, coolbound: Callable) -> Path:
     folder = tmp_path / "ledger"
     with LedgerWriter(folder, load_signer(key)) as writer:
         for number in range(COMMENTS):
-            writer.append(Review("kaya", "comment", f"o{number}", (1,), "läuft"))
+            writer.append(Review("engineer", "comment", f"o{number}", (1,), "läuft"))
     return folder
 
 
@@ -56,7 +56,7 @@ def test_a_ledger_that_was_edited_exits_with_1_and_says_where(
 ) -> None:
     connection = sqlite3.connect(ledger / "ledger.sqlite", isolation_level=None)
     connection.execute("DROP TRIGGER no_update")
-    connection.execute("UPDATE ledger SET body = replace(body, 'kaya', 'ravi')")
+    connection.execute("UPDATE ledger SET body = replace(body, 'engineer', 'visitor')")
     connection.close()
     ran = coolbound("ledger", "verify", ledger)
     assert (ran.code, ran.err) == (1, "")
@@ -107,7 +107,7 @@ def test_head_prints_the_signed_head_and_signs_on_demand(
     ledger: Path, coolbound: Callable, key: Path
 ) -> None:
     with LedgerWriter(ledger, None) as writer:
-        writer.append(Change(Kind.CONFIG, "kaya", "limits", 27, 26, "new racks"))
+        writer.append(Change(Kind.CONFIG, "engineer", "limits", 27, 26, "new racks"))
     found = json.loads(coolbound("ledger", "head", ledger, "--json").out)
     assert (found["records"], found["unsigned"]) == (10, 1)
     ran = coolbound("ledger", "verify", ledger, "--max-unsigned", "0")
@@ -135,7 +135,7 @@ def test_records_are_exported_as_lines_or_parquet(
     assert ran.code == 0
     rows = [json.loads(line) for line in lines.read_text("utf-8").splitlines()]
     assert [row["seq"] for row in rows] == [5, 6, 7, 8]
-    assert rows[0]["body"]["user"] == "kaya"
+    assert rows[0]["body"]["user"] == "engineer"
     table = tmp_path / "out.parquet"
     assert coolbound("ledger", "export", ledger, "--out", table).code == 0
     found = pq.read_table(table).to_pylist()
@@ -151,7 +151,7 @@ def test_a_whole_copy_verifies_and_holds_what_is_not_checkpointed_yet(
     (ledger / "seals").mkdir()
     (ledger / "seals" / ".aside-half.parquet").write_bytes(b"half")
     with LedgerWriter(ledger, None) as writer:
-        writer.append(Review("kaya", "accept", "o1", (1,)))
+        writer.append(Review("engineer", "accept", "o1", (1,)))
         ran = coolbound("ledger", "export", ledger, "--out", copy)
     assert ran.code == 0
     assert "10 records" in ran.out
@@ -161,7 +161,7 @@ def test_a_whole_copy_verifies_and_holds_what_is_not_checkpointed_yet(
     assert not list((copy / "seals").iterdir())
     assert coolbound("ledger", "export", ledger, "--out", copy).code == 0
     with LedgerWriter(copy, None) as writer:
-        writer.append(Review("kaya", "accept", "o2", (1,)))
+        writer.append(Review("engineer", "accept", "o2", (1,)))
 
 
 def test_a_key_is_made_once_for_its_owner(coolbound: Callable, key: Path) -> None:

@@ -146,13 +146,14 @@ def test_a_reading_that_is_none_is_not_remembered() -> None:
 
 def test_a_policy_of_frames_comes_back_from_its_folder(tmp_path: Path) -> None:
     names = [f"feature {i}" for i in range(SIZE)]
-    manifest = dict.fromkeys(
+    manifest: dict[str, Any] = dict.fromkeys(
         ("name", "algorithm", "site_digest", "command", "seed", "revision",
          "metrics", "hyperparameters", "versions"), "x")  # fmt: skip
     features: Any = lambda seen: seen  # noqa: E731
     save_policy(tmp_path, weights(3), manifest, names)
     found = load_policy(tmp_path, features, names)
-    assert found.init((2,)).frames.shape == (2, 3 * SIZE)
+    memory: Any = found.init((2,))
+    assert memory.frames.shape == (2, 3 * SIZE)
     assert found.present_normaliser.mean.shape == (SIZE,)
     save_policy(tmp_path, weights(3), manifest, names[:5])
     with pytest.raises(InputError, match="make no actor"):

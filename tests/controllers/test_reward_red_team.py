@@ -304,9 +304,11 @@ def test_parking_on_the_projection_earns_less(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["all off", "all warm", "the warm edge"])
-def test_parking_at_the_warm_limit_breaks_the_thermal_cost(name: str) -> None:
-    assert np.all(costs(shielded()["honest"])[:, THERMAL] < COST_LIMIT)
-    assert np.all(costs(shielded()[name])[:, THERMAL] > 10.0 * COST_LIMIT)
+def test_parking_at_the_warm_limit_earns_less_even_unpriced(name: str) -> None:
+    """The layer keeps the limit; warm servers and what it asks for cost more."""
+    honest, trick = (shielded()[each] for each in ("honest", name))
+    assert np.all(total(trick, "reward") < total(honest, "reward"))
+    assert np.all(costs(honest)[:, THERMAL] < COST_LIMIT)
 
 
 def test_every_trick_is_on_the_list() -> None:

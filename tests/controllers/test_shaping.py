@@ -51,8 +51,9 @@ def test_the_optimal_policy_does_not_move(seed: int, discount: float) -> None:
     reward = generator.normal(size=(STATES, ACTIONS, STATES))
     ends = (generator.random(STATES) < 0.3).astype(float)
     potential = 10.0 * generator.normal(size=STATES)
-    before, after = potential[:, None, None], potential[None, None, :]
-    ended = np.broadcast_to(ends[None, None, :], reward.shape)
+    known: Any = potential
+    ended: Any = np.broadcast_to(ends[None, None, :], reward.shape)
+    before, after = known[:, None, None], known[None, None, :]
     term = np.asarray(shaping_term(before, after, ended, discount))
     plain = optimal(reward, moves, ends, discount)
     found = optimal(reward + term, moves, ends, discount)

@@ -14,7 +14,7 @@ from coolbound_envs.spec import channel_array
 from coolbound_envs.types import Observation
 
 
-def seen(applied: dict[int, float] | None = None, **readings: float) -> Observation:
+def seen(applied: dict[int, float] | None = None, **readings: Any) -> Observation:
     """Return observations with some readings and set-points in force replaced."""
     first = observed(**readings)
     values = first.applied
@@ -28,9 +28,21 @@ def asked(observation: Observation) -> np.ndarray:
     return np.asarray(rule.start_action(observation, feature_map(site()).sizes))[0]
 
 
-FREE = {"chillers_running": 0.0, "chillers_starting": 0.0, "economizer_running": 1.0}
-OPEN = {"chillers_running": 2.0, "chillers_starting": 0.0, "economizer_running": 1.0}
-ALONE = {"chillers_running": 2.0, "chillers_starting": 0.0, "economizer_running": 0.0}
+FREE: dict[str, Any] = {
+    "chillers_running": 0.0,
+    "chillers_starting": 0.0,
+    "economizer_running": 1.0,
+}
+OPEN: dict[str, Any] = {
+    "chillers_running": 2.0,
+    "chillers_starting": 0.0,
+    "economizer_running": 1.0,
+}
+ALONE: dict[str, Any] = {
+    "chillers_running": 2.0,
+    "chillers_starting": 0.0,
+    "economizer_running": 0.0,
+}
 
 
 def test_the_shares_stay_inside_the_range() -> None:
@@ -52,7 +64,7 @@ def test_the_shares_stay_inside_the_range() -> None:
     ],
 )
 def test_the_economizer_opens_and_shuts_with_a_hysteresis(
-    mode: dict[str, float], wet_bulb: float, is_open: bool
+    mode: dict[str, Any], wet_bulb: float, is_open: bool
 ) -> None:
     """Without machines it stays, whatever the weather: nothing else cools."""
     assert asked(seen(outdoor_wet_bulb=wet_bulb, **mode))[9] == float(is_open)
@@ -72,7 +84,7 @@ def test_the_economizer_opens_and_shuts_with_a_hysteresis(
     ],
 )
 def test_machines_stop_when_the_towers_are_ready_and_start_when_they_fail(
-    mode: dict[str, float], wet_bulb: float, fan: float, excess: float, machines: float
+    mode: dict[str, Any], wet_bulb: float, fan: float, excess: float, machines: float
 ) -> None:
     water = 15.0
     observation = seen(

@@ -74,13 +74,14 @@ def made_options(asked: np.ndarray, **changes: Any) -> Options:
     """Return options with one admissible number of machines: two."""
     one = changes.pop("envelope", made_envelope())
     stacked = jax.tree.map(lambda x: np.stack([np.asarray(x)] * 3), one)
+    made: Any = np.asarray
     fields = {
         "estimate": types.SimpleNamespace(stale=np.float32(0.0)),
         "envelopes": stacked,
         "staging": Staging(
-            machines=np.asarray([1.0, 2.0, 3.0]),
-            penalty=np.asarray([1e6, 0.0, 1e6]),
-            admissible=np.asarray([False, True, False]),
+            machines=made(np.asarray([1.0, 2.0, 3.0])),
+            penalty=made(np.asarray([1e6, 0.0, 1e6])),
+            admissible=made(np.asarray([False, True, False])),
         ),
         "asked": to_unit64(asked),
         "is_emergency": np.asarray(False),

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from families import M, N, lane, make_family
 
+from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.certificate import certify, certify_batch
-from coolbound_safety.reference import solve_active_set
 from coolbound_safety.types import ADVICE, Envelope, FilterStatus
 
 TIGHT = 1e-9

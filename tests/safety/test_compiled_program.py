@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 from families import M, N, lane, make_family
 
-from coolbound_safety.reference import (
-    CompiledProgram,
-    CvxpyProjector,
-    SolverFailureError,
-)
+from coolbound_safety.reference import CompiledProgram, CvxpyProjector
+from coolbound_safety.types import SolverFailureError
 
-TIGHT = dict.fromkeys(("tol_gap_abs", "tol_gap_rel", "tol_feas"), 1e-10)
+NAMES = ("tol_gap_abs", "tol_gap_rel", "tol_feas")
+TIGHT: dict[str, float] = dict.fromkeys(NAMES, 1e-10)
 
 
 def stated(cost_of: Any = None, sign: float = 1.0) -> tuple[cp.Problem, Any]:

@@ -7,6 +7,7 @@ import pytest
 from families import ARRAYS, M, N, lane, make_family
 
 from coolbound_envs.spec import CHANNEL_NAMES, channel_array
+from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.candidates import (
     FULL_COOLING,
     Solver,
@@ -18,12 +19,12 @@ from coolbound_safety.candidates import (
 from coolbound_safety.conclusion import differs
 from coolbound_safety.coordinates import weights
 from coolbound_safety.filter import SafetyFilter
-from coolbound_safety.reference import SolverFailureError, solve_active_set
 from coolbound_safety.start_up import warm_up
 from coolbound_safety.types import (
     Envelope,
     FilterResult,
     FilterStatus,
+    SolverFailureError,
     as_float64,
     from_unit64,
     to_unit64,

@@ -10,6 +10,7 @@ from families import M, lane, make_family
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.filter import SafetyFilter
 from coolbound_safety.lexicographic import (
     freeze,
@@ -25,8 +26,13 @@ from coolbound_safety.proof import (
     least_total,
     totals_by_priority,
 )
-from coolbound_safety.reference import SolverFailureError, solve_active_set
-from coolbound_safety.types import Envelope, FilterResult, FilterStatus, to_unit64
+from coolbound_safety.types import (
+    Envelope,
+    FilterResult,
+    FilterStatus,
+    SolverFailureError,
+    to_unit64,
+)
 
 FILTER = SafetyFilter()
 TOTAL = 1e-6

@@ -9,6 +9,7 @@ from families import make_family
 
 from coolbound_envs.tables import InputError
 from coolbound_safety import peer_kernel, peers
+from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.peer_solvers import SOLVERS, Ask
 from coolbound_safety.peers import (
     OURS,
@@ -17,7 +18,6 @@ from coolbound_safety.peers import (
     measure_solvers,
     require_peers,
 )
-from coolbound_safety.reference import solve_active_set
 from coolbound_safety.stacks import take
 from coolbound_safety.types import Envelope
 

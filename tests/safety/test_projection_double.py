@@ -13,11 +13,11 @@ import pytest
 from double_program import COUNT, FAMILIES, FIELDS, perturbation
 from families import lane, make_family
 
+from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.certificate import certify_batch
 from coolbound_safety.derivative import project_differentiable
 from coolbound_safety.kernel import narrow, project_batch
 from coolbound_safety.kernel_double import DOUBLE_CONFIG, project_double
-from coolbound_safety.reference import solve_active_set
 from coolbound_safety.types import Envelope
 
 STEP = 1e-6

@@ -10,6 +10,7 @@ import pytest
 from families import lane, make_family, take
 
 from coolbound_safety import projection_evidence, projection_judge
+from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.certificate import certify_batch
 from coolbound_safety.kernel import DEFAULT_CONFIG
 from coolbound_safety.kernel_chunk import Projection
@@ -30,8 +31,7 @@ from coolbound_safety.projection_judge import (
     judge,
     process_pool,
 )
-from coolbound_safety.reference import SolverFailureError, solve_active_set
-from coolbound_safety.types import Envelope
+from coolbound_safety.types import Envelope, SolverFailureError
 
 COUNT = 64
 Judged = tuple[Envelope, np.ndarray, Projection, Exact]

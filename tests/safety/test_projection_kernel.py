@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from families import ARRAYS, M, N, lane, make_family, take
 
+from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.certificate import certify_batch
 from coolbound_safety.kernel import (
     ProjectConfig,
@@ -16,7 +17,7 @@ from coolbound_safety.kernel import (
     project_batch,
     project_one,
 )
-from coolbound_safety.reference import CvxpyProjector, solve_active_set
+from coolbound_safety.reference import CvxpyProjector
 from coolbound_safety.types import Envelope
 
 MARGIN = ProjectConfig().margin

@@ -10,9 +10,10 @@ from families import M, N, lane, make_family
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.certificate import certify
 from coolbound_safety.kernel import narrow, project_batch
-from coolbound_safety.reference import CvxpyProjector, solve_active_set
+from coolbound_safety.reference import CvxpyProjector
 from coolbound_safety.types import Envelope
 
 TIGHT = 1e-9

@@ -8,13 +8,10 @@ from families import ARRAYS, M, N, lane, make_family, take
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.certificate import certify, certify_batch
-from coolbound_safety.reference import (
-    CvxpyProjector,
-    SolverFailureError,
-    solve_active_set,
-)
-from coolbound_safety.types import Envelope
+from coolbound_safety.reference import CvxpyProjector
+from coolbound_safety.types import Envelope, SolverFailureError
 
 TIGHT = 1e-9
 SEEDS = st.integers(0, 10_000)

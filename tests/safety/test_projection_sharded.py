@@ -11,8 +11,8 @@ import pytest
 from families import lane, make_family
 from sharded_program import COUNT, SEED
 
+from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.kernel import ProjectConfig
-from coolbound_safety.reference import solve_active_set
 from coolbound_safety.sharded import lane_mesh
 
 

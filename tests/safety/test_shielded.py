@@ -15,11 +15,11 @@ from coolbound_envs.cooling import CoolingTask
 from coolbound_envs.limit_table import LIMIT_NAMES, TOLERANCE
 from coolbound_envs.spec import channel_array
 from coolbound_envs.types import action_from_vector, from_unit
+from coolbound_safety.active_set import solve_active_set
 from coolbound_safety.estimator import observe
 from coolbound_safety.guard import first_memory
 from coolbound_safety.headings import backup_action
 from coolbound_safety.kernel import ProjectConfig
-from coolbound_safety.reference import solve_active_set
 from coolbound_safety.shielded import ShieldedParams, ShieldedState, ShieldedTask
 from coolbound_safety.types import Envelope, to_unit64
 

@@ -97,7 +97,7 @@ BUSY: list[Record] = [
         text=None,
     ),
     Refusal("coolbound", "modelled potential", "too few days"),
-    Review("kaya", "accept", "o1", (1,), "gearbox <ordered>"),
+    Review("engineer", "accept", "o1", (1,), "gearbox <ordered>"),
 ]
 """A day with one of each."""
 

@@ -80,8 +80,8 @@ def make_setup(folder: Path) -> Setup:
     signer = make_key(folder / "key.pem")
     write_day(folder / "ledger", signer)
     users = folder / "users.json"
-    add_user(users, "kaya", Role.REVIEWER, PASSWORD)
-    add_user(users, "ravi", Role.READER, PASSWORD)
+    add_user(users, "engineer", Role.REVIEWER, PASSWORD)
+    add_user(users, "visitor", Role.READER, PASSWORD)
     return Setup(
         ledger=folder / "ledger",
         users=users,

@@ -85,7 +85,7 @@ def test_the_fitted_plant_is_the_true_one(other: PlantFit) -> None:
 def test_held_out_weeks_are_met_far_better_than_before(other: PlantFit) -> None:
     parts = {r.part.name: r for r in other.results}
     for name in ("chiller", "cw_pump", "chw_pump", "tower_fan", "tower"):
-        assert parts[name].after.passes, name
+        assert parts[name].after.passes(), name
         assert abs(parts[name].after.nmbe) < 2.0 < abs(parts[name].before.nmbe), name
 
 

@@ -64,7 +64,7 @@ def test_a_good_twin_supports_all_claims_and_says_how_small_a_potential(
     assert all(each.supported for each in found.values())
     assert least_claim(judged()) == pytest.approx(10.0)
     text = found["relative_potential"].because[0]
-    assert text == "of at least 10.0 %, five times the bias"
+    assert text == "of at least 10.0 %, 5 times the bias"
 
 
 def test_a_bias_that_no_meter_can_tell_allows_no_tiny_potential() -> None:
@@ -99,7 +99,7 @@ def test_a_bias_within_the_guideline_may_still_be_too_much_for_a_potential(
     assert found["absolute_energy"].supported
     assert not found["relative_potential"].supported
     text = found["relative_potential"].because[0]
-    assert "more than a fifth of any potential below 35 %" in text
+    assert "more than 20 % of any potential below 35 %" in text
 
 
 def test_held_out_days_support_no_claim_of_energy(fit: PlantFit) -> None:

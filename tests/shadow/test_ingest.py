@@ -16,7 +16,8 @@ from coolbound_envs.types import Quality
 from coolbound_shadow.ingest import read_log
 from coolbound_shadow.log_types import Log, local_text
 from coolbound_shadow.log_writer import write_log
-from coolbound_shadow.points import FileSpec, PointMap, PointSpec, parse_point_map
+from coolbound_shadow.point_types import FileSpec, PointMap, PointSpec
+from coolbound_shadow.points import parse_point_map
 
 SUPPLY = POINT_INDEX["chw_supply_temp"]
 

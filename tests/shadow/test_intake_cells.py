@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from coolbound_envs.tables import InputError
 from coolbound_shadow.intake import text_blocks
 from coolbound_shadow.intake.cells import CellForm, read_cells
-from coolbound_shadow.intake.map_types import ColumnRef, FileMap, TextForm
+from coolbound_shadow.intake.file_types import ColumnRef, FileMap, TextForm
 from coolbound_shadow.intake.reasons import GOOD, MISSING, NOT_A_NUMBER, NOT_FINITE
 from coolbound_shadow.intake.text_blocks import read_head, text_jobs
 

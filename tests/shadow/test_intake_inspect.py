@@ -16,11 +16,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from made_exports import NOW_S, bring_in, write_rows
+from made_logs import made_log
 
 from coolbound_envs.tables import InputError
+from coolbound_shadow.intake.guess_points import own_name
 from coolbound_shadow.intake.handover import import_site
 from coolbound_shadow.intake.inspecting import inspect_logs
 from coolbound_shadow.intake.map_reader import parse_map
+from coolbound_shadow.log_writer import write_log
 
 ZONE = "Europe/Berlin"
 START = datetime(2024, 5, 28, 0, 0)
@@ -465,6 +468,40 @@ def test_the_zone_is_never_guessed_and_what_the_file_says_is_quoted(
     )
     with pytest.raises(InputError, match="never guessed"):
         bring_in(path, found.text, tmp_path / "out")
+
+
+def test_stamps_with_an_offset_are_reported_in_the_zone_that_was_told(
+    tmp_path: Path,
+) -> None:
+    path = write_rows(tmp_path / "a.csv", table(ENGLISH, "%Y-%m-%dT%H:%M:%SZ", plain))
+    assert "Reports will speak UTC" in inspect_logs([path]).text
+    found = inspect_logs([path], ZONE)
+    assert parse_map(found.text, "map.toml").report_zone == ZONE
+    data = bring_in(path, found.text, tmp_path / "out")
+    assert data["period"]["start"].endswith("+02:00")
+
+
+def test_coolbounds_own_headers_are_taken_as_they_stand(tmp_path: Path) -> None:
+    """The log of a simulation comes back whole: no point is left to guesses."""
+    log = made_log(300)
+    found = inspect_logs([write_log(log, tmp_path)[1]], ZONE)
+    assert {point.feeds for point in found.points} == set(log.observable)
+    assert not any(point.doubts for point in found.points)
+
+
+@pytest.mark.parametrize(
+    ("header", "feeds"),
+    [
+        ("chw_flow [kg/s]", "chw_flow"),
+        ("applied.cw_pump_speed [1]", "cw_pump_speed"),
+        ("applied.chw_flow [kg/s]", ""),
+        ("cw_pump_speed [1]", ""),
+        ("chw_flow", ""),
+        ("CHW_FLOW [kg/s]", ""),
+    ],
+)
+def test_only_a_header_written_so_is_coolbounds_own(header: str, feeds: str) -> None:
+    assert own_name(header) == feeds
 
 
 def test_a_date_that_can_be_read_twice_is_left_open(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from made_exports import made_map
 
 from coolbound_envs.tables import InputError
 from coolbound_envs.types import Quality
-from coolbound_shadow.intake import map_types
+from coolbound_shadow.intake import file_types, map_types
 from coolbound_shadow.intake.map_reader import parse_map, read_map
 from coolbound_shadow.intake.reasons import READING_REASONS, ROW_MEANINGS
 
@@ -125,8 +125,8 @@ def test_validity_intervals_may_change_source_unit_and_sign() -> None:
     )
     old, new = parse_map(text, "m").points[2].taps
     assert (old.column, new.column) == (
-        map_types.ColumnRef("old"),
-        map_types.ColumnRef("kW"),
+        file_types.ColumnRef("old"),
+        file_types.ColumnRef("kW"),
     )
     assert (old.gain, new.gain) == (pytest.approx(-0.001), 1.0)
     assert old.end == new.start == 1_704_067_200
@@ -193,7 +193,7 @@ def test_the_page_names_every_reason_and_every_choice() -> None:
         assert f"`{reason.name}`" in text, reason.name
     for name in ROW_MEANINGS:
         assert not name or f"`{name}`" in text, name
-    choices = (map_types.SHAPES, map_types.STAMPS, map_types.ON_AMBIGUOUS)
+    choices = (file_types.SHAPES, map_types.STAMPS, map_types.ON_AMBIGUOUS)
     choices += (map_types.ON_BACKWARDS, map_types.KINDS, map_types.RESAMPLES)
     for choice in (each for group in choices for each in group):
         assert choice in text, choice

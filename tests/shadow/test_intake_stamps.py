@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from made_exports import Export, bring_in, kinds_of, made_export, made_map, stamps
 
 from coolbound_envs.tables import InputError
-from coolbound_shadow.intake.map_types import FileMap, TimeMap
+from coolbound_shadow.intake.file_types import FileMap
+from coolbound_shadow.intake.map_types import TimeMap
 from coolbound_shadow.intake.order import swap_day_month
 from coolbound_shadow.intake.reasons import NONEXISTENT, ROW_GOOD
-from coolbound_shadow.intake.stamps import NO_STAMP, Stamps, check_format, read_stamps
+from coolbound_shadow.intake.stamp_formats import check_format
+from coolbound_shadow.intake.stamps import NO_STAMP, Stamps, read_stamps
 from coolbound_shadow.intake.zones import Instants, Place, to_utc
 
 FORMATS = (

@@ -4,8 +4,8 @@ import pytest
 
 from coolbound_envs.spec import CHANNEL_NAMES, POINT_NAMES
 from coolbound_envs.tables import InputError, convert
+from coolbound_shadow.intake.file_types import NULL_TOKENS
 from coolbound_shadow.intake.ingestion_page import _number
-from coolbound_shadow.intake.map_types import NULL_TOKENS
 from coolbound_shadow.intake.roles import feed_of, placed, role_of
 from coolbound_shadow.intake.units import (
     conversion,

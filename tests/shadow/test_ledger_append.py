@@ -40,14 +40,16 @@ OF_ALL_KINDS: list[Record] = [
     Outcome("run", 1_764_000_300, 3600, {"it_power_hall1": 1.5}),
     Refusal("shadow", "modelled potential", "horizon < 24 h"),
     Override("o1", "started", "cw_pump_speed", 1_764_000_000, 3600, 0.9, person=None),
-    Review("kaya", "comment", "o1", (4, 5), "Pumpe 2 läuft heiß, 冷却"),
-    Change(Kind.CONFIG, "kaya", "limits", {"inlet": 27}, {"inlet": 26}, "new racks"),
+    Review("engineer", "comment", "o1", (4, 5), "Pumpe 2 läuft heiß, 冷却"),
+    Change(
+        Kind.CONFIG, "engineer", "limits", {"inlet": 27}, {"inlet": 26}, "new racks"
+    ),
     Change(Kind.GATE, "coolbound", "shadow to advisory", None, "hold", "no data"),
-    Change(Kind.TRANSITION, "kaya", "stage", "shadow", "advisory", "gate met"),
-    Change(Kind.KEY, "kaya", "revoked", "ab", None, "laptop lost"),
+    Change(Kind.TRANSITION, "engineer", "stage", "shadow", "advisory", "gate met"),
+    Change(Kind.KEY, "engineer", "revoked", "ab", None, "laptop lost"),
     ClockNote("plant gateway", -3600.0, "an hour behind"),
     Seal("2026-11-19", "x.parquet", "ab", 1, 2, 2, "cd"),
-    Report("kaya", "report.html", "ab" * 32, 1, 9, "cd" * 32),
+    Report("engineer", "report.html", "ab" * 32, 1, 9, "cd" * 32),
 ]
 
 
@@ -125,9 +127,9 @@ def test_a_review_by_nobody_and_a_change_of_no_kind_are_refused() -> None:
     with pytest.raises(InputError, match="named user"):
         Review("", "accept", "o1", (1,))
     with pytest.raises(InputError, match="sign_off"):
-        Review("kaya", "approve", "o1", (1,))
+        Review("engineer", "approve", "o1", (1,))
     with pytest.raises(InputError, match="transition"):
-        Change(Kind.TICK, "kaya", "x", None, None, "")
+        Change(Kind.TICK, "engineer", "x", None, None, "")
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,7 @@ def test_what_is_not_finite_or_no_text_is_refused_and_nothing_is_written(
     before = stored(folder)
     wrong: list[Any] = [float("nan"), float("inf"), b"bytes", "\ud800", {1, 2}]
     for value in wrong:
-        change = Change(Kind.CONFIG, "kaya", "limits", None, value, "")
+        change = Change(Kind.CONFIG, "engineer", "limits", None, value, "")
         with pytest.raises(InputError, match="finite numbers"):
             writer.append_many([tick(0), change])
     assert stored(folder) == before

@@ -12,39 +12,14 @@ import numpy as np
 import pytest
 from made_ledgers import SetClock, new_key
 
-from coolbound_envs.spec import CHANNEL_NAMES, POINT_NAMES
+from coolbound_shadow.ledger.bench import measure_append, wide_tick
 from coolbound_shadow.ledger.opening import open_ledger
-from coolbound_shadow.ledger.records import Tick
 from coolbound_shadow.ledger.verify import verify
 from coolbound_shadow.ledger.writing import Settings
 
 SINGLE = 3000
 YEAR = 105_120
 """Control steps of 5 min in a year. [1]"""
-
-
-def wide_tick(step: int, chance: np.random.Generator) -> Tick:
-    """Return a tick as wide as a site with every point."""
-
-    def numbers(names: tuple[str, ...]) -> dict[str, float | None]:
-        return dict(zip(names, chance.normal(20.0, 5.0, len(names)), strict=True))
-
-    return Tick(
-        run="year",
-        time_utc=1_700_000_000 + 300 * step,
-        offset=3600,
-        observed=numbers(POINT_NAMES),
-        quality={},
-        applied=numbers(CHANNEL_NAMES),
-        proposed=numbers(CHANNEL_NAMES),
-        certified=numbers(CHANNEL_NAMES),
-        status="PROJECTED",
-        rung="",
-        reason="",
-        active={"inlet_hall1": 0.31},
-        policy_digest="ab" * 32,
-        latency_s=0.004,
-    )
 
 
 @pytest.mark.long
@@ -75,6 +50,14 @@ def test_a_year_of_decisions_is_appended_resumed_sealed_and_verified(
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+def test_the_bench_of_appends_says_how_long_they_took(tmp_path: Path) -> None:
+    found = measure_append(20, tmp_path)
+    assert found["appends"] == 20
+    assert found["synchronous"] == "full"
+    assert 0.0 < found["p50_ms"] <= found["p99_ms"] <= found["worst_ms"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def measure(what: str, act: Callable[[], object]) -> None:

@@ -221,10 +221,10 @@ def test_what_people_said_stands_with_the_event(tmp_path: Path) -> None:
     write(tmp_path, [*ticks(".l"), override()])
     with LedgerReader(tmp_path) as reader:
         keys = [e.key for e in read_events(reader)]
-    said = [Review("kaya", "accept", key, (1,), "as planned") for key in keys]
+    said = [Review("engineer", "accept", key, (1,), "as planned") for key in keys]
     found = events(tmp_path, said)
     assert [[n.action for n in e.reviews] for e in found] == [["accept"], ["accept"]]
-    assert found[0].reviews[0].user == "kaya"
+    assert found[0].reviews[0].user == "engineer"
 
 
 def test_overrides_come_first_and_active_ones_before_all(tmp_path: Path) -> None:
@@ -245,4 +245,4 @@ def test_overrides_come_first_and_active_ones_before_all(tmp_path: Path) -> None
 
 
 def test_a_ledger_without_ticks_has_no_interventions(tmp_path: Path) -> None:
-    assert events(tmp_path, [Review("kaya", "comment", "x", ())]) == ()
+    assert events(tmp_path, [Review("engineer", "comment", "x", ())]) == ()

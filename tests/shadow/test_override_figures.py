@@ -11,9 +11,10 @@ from coolbound_shadow.ledger.reader import LedgerReader
 from coolbound_shadow.ledger.records import Record
 from coolbound_shadow.overrides.events import events_of
 from coolbound_shadow.overrides.figures import bad_periods, run_figures
-from coolbound_shadow.overrides.groups import grouped, repeats, shift_of
+from coolbound_shadow.overrides.groups import grouped, repeats
 from coolbound_shadow.overrides.material import Material, read_material
 from coolbound_shadow.overrides.words import share
+from coolbound_shadow.shift_plan import USUAL
 
 DAY = 288
 
@@ -114,4 +115,4 @@ def test_a_share_that_is_not_all_never_reads_as_all(
     ],
 )
 def test_every_hour_has_its_shift(hour: int, name: str) -> None:
-    assert shift_of(hour) == name
+    assert USUAL.name_at(60 * hour) == name

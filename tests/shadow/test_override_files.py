@@ -38,7 +38,7 @@ def wish(folder: Path, out: Path, **changes: Any) -> Wish:
 
 
 def written(given: Wish, signer: Any = None) -> dict[str, Any]:
-    return write_report(given, HEADING, {}, None, signer, "kaya")
+    return write_report(given, HEADING, {}, None, signer, "engineer")
 
 
 def test_the_report_is_put_on_record_and_made_again_has_the_same_bytes(
@@ -52,7 +52,7 @@ def test_the_report_is_put_on_record_and_made_again_has_the_same_bytes(
     assert body["kind"] == "report"
     assert body["sha256"] == hashlib.sha256(page).hexdigest() == found["sha256"]
     assert body["head"] == head == found["head"]
-    assert (body["actor"], body["file"]) == ("kaya", HTML)
+    assert (body["actor"], body["file"]) == ("engineer", HTML)
     again = written(wish(busy, tmp_path / "out"), signer)
     assert (tmp_path / "out" / HTML).read_bytes() == page
     assert again["recorded_as"] > found["recorded_as"]

@@ -105,7 +105,7 @@ def test_an_override_says_all_that_is_on_record(page: str) -> None:
         "Policy asked (wanted) 0.600",
         "Certified (given) 0.500",
         "hottest server inlet 24.13 degC within",
-        "kaya accepted: gearbox <ordered>",
+        "engineer accepted: gearbox <ordered>",
         "Signature",
     ):
         assert said in found, said
@@ -196,7 +196,9 @@ def test_a_closed_period_does_not_change_when_the_run_goes_on(tmp_path: Path) ->
 def test_the_stage_is_the_last_one_on_record_before_the_decisions(
     tmp_path: Path,
 ) -> None:
-    moved = Change(Kind.TRANSITION, "kaya", "stage", "shadow", "advisory", "gate held")
+    moved = Change(
+        Kind.TRANSITION, "engineer", "stage", "shadow", "advisory", "gate held"
+    )
     page = rendered(write(tmp_path, [moved, *day({}, 5)])).html
     assert "Stage: advisory" in words(page)
     assert "gate held" in words(page)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from coolbound_envs.tables import InputError, read_toml
-from coolbound_shadow.points import PointMap, affine, own_point_map, parse_point_map
+from coolbound_shadow.point_types import PointMap
+from coolbound_shadow.points import affine, own_point_map, parse_point_map
 
 FILE = """
 [[points.file]]

@@ -45,6 +45,7 @@ def routes(app: Flask) -> set[str]:
 
 def test_the_matrix_below_has_every_route(app: Flask) -> None:
     known = {"/", "/event/<path:key>", "/shift", "/shift/<day>/<name>"}
+    known |= {"/shifts"}
     known |= {f"/event/<path:key>/{what}" for what in ("accept", "comment")}
     known |= {"/shift/<day>/<name>/sign-off", "/log-in", "/log-out"}
     assert routes(app) == known | {"/static/<path:filename>"}
@@ -69,7 +70,7 @@ def test_a_reader_sees_all_without_a_button_and_is_refused(
     app: Flask, setup: Setup
 ) -> None:
     client = app.test_client()
-    log_in(client, "ravi")
+    log_in(client, "visitor")
     for path in SEEN:
         page = client.get(path, follow_redirects=True)
         assert page.status_code == 200
@@ -90,8 +91,8 @@ def test_a_form_without_its_own_token_is_refused(
     app: Flask, setup: Setup, path: str, given: str
 ) -> None:
     client, other = app.test_client(), app.test_client()
-    log_in(client, "kaya")
-    log_in(other, "kaya")
+    log_in(client, "engineer")
+    log_in(other, "engineer")
     sent = token(other.get("/")) if given == "foreign" else given
     before = reviews(setup)
     page = client.post(path, data={"csrf_token": sent, "seen": "1", "text": "hello"})
@@ -126,7 +127,7 @@ def test_every_answer_carries_the_headers(app: Flask) -> None:
     client = app.test_client()
     answers = [client.get("/"), client.get("/log-in"), client.get("/static/style.css")]
     answers += [client.post("/log-in"), client.get("/", headers={"Host": "x.example"})]
-    log_in(client, "kaya")
+    log_in(client, "engineer")
     answers += [client.get("/"), client.get("/nothing"), client.get("/event/o-17")]
     assert [a.status_code for a in answers] == [303, 200, 200, 400, 400, 200, 404, 200]
     for answer in answers:
@@ -140,21 +141,21 @@ def test_every_answer_carries_the_headers(app: Flask) -> None:
 
 
 def test_the_cookie_is_kept_from_scripts_and_other_sites(setup: Setup) -> None:
-    cookie = log_in(create_app(setup).test_client(), "kaya").headers["Set-Cookie"]
+    cookie = log_in(create_app(setup).test_client(), "engineer").headers["Set-Cookie"]
     assert cookie.startswith("coolbound-review-8410=")
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
     assert "Expires=" in cookie
     assert "Secure" not in cookie
     safe = create_app(dataclasses.replace(setup, is_tls=True))
-    assert "Secure" in log_in(safe.test_client(), "kaya").headers["Set-Cookie"]
+    assert "Secure" in log_in(safe.test_client(), "engineer").headers["Set-Cookie"]
 
 
 def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(app: Flask) -> None:
     client = app.test_client()
-    wrong = [log_in(client, "kaya", "no"), log_in(client, "nobody", PASSWORD)]
+    wrong = [log_in(client, "engineer", "no"), log_in(client, "nobody", PASSWORD)]
     assert [page.status_code for page in wrong] == [401, 401]
-    texts = [page.text.replace("nobody", "kaya") for page in wrong]
+    texts = [page.text.replace("nobody", "engineer") for page in wrong]
     plain = [text.replace(token(p), "") for text, p in zip(texts, wrong, strict=True)]
     assert plain[0] == plain[1]
     assert client.get("/").status_code == 303
@@ -162,17 +163,17 @@ def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(app: Flask) -> No
 
 def test_guessing_is_slowed_down_for_the_right_password_too(app: Flask) -> None:
     client = app.test_client()
-    codes = [log_in(client, "kaya", "wrong").status_code for _ in range(6)]
+    codes = [log_in(client, "engineer", "wrong").status_code for _ in range(6)]
     assert codes == [401] * 5 + [429]
-    page = log_in(client, "kaya")
+    page = log_in(client, "engineer")
     assert page.status_code == 429
     assert "Retry-After" in page.headers
-    assert log_in(client, "ravi").status_code == 303
+    assert log_in(client, "visitor").status_code == 303
 
 
 def test_a_log_out_ends_the_log_in_on_the_server(app: Flask) -> None:
     client = app.test_client()
-    log_in(client, "kaya")
+    log_in(client, "engineer")
     stolen = client.get_cookie("coolbound-review-8410")
     assert stolen is not None
     form = {"csrf_token": token(client.get("/"))}
@@ -197,7 +198,7 @@ def test_a_log_out_ends_the_log_in_on_the_server(app: Flask) -> None:
 )
 def test_a_log_in_leads_nowhere_else(app: Flask, asked: str, led: str) -> None:
     client = app.test_client()
-    form = {"name": "kaya", "password": PASSWORD, "next": asked}
+    form = {"name": "engineer", "password": PASSWORD, "next": asked}
     form["csrf_token"] = token(client.get("/log-in"))
     assert client.post("/log-in", data=form).location == led
 
@@ -219,7 +220,7 @@ def test_who_is_removed_or_changed_is_out_at_once(setup: Setup) -> None:
 
 def test_what_people_wrote_cannot_become_part_of_the_page(setup: Setup) -> None:
     client = create_app(setup).test_client()
-    log_in(client, "kaya")
+    log_in(client, "engineer")
     page = client.get("/event/o-17")
     evil = "<script>alert(1)</script>\x00\x1b[31m"
     form = {"csrf_token": token(page), "seen": seen(page), "text": evil}
@@ -231,11 +232,11 @@ def test_what_people_wrote_cannot_become_part_of_the_page(setup: Setup) -> None:
 
 def test_the_file_of_users_is_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "new" / "users.json"
-    assert add_user(path, "kaya", Role.READER, PASSWORD) is False
-    assert add_user(path, "kaya", Role.REVIEWER, PASSWORD) is True
+    assert add_user(path, "engineer", Role.READER, PASSWORD) is False
+    assert add_user(path, "engineer", Role.REVIEWER, PASSWORD) is True
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert PASSWORD not in path.read_text()
-    assert read_users(path)["kaya"].password.startswith("scrypt:")
+    assert read_users(path)["engineer"].password.startswith("scrypt:")
     path.chmod(0o640)
     with pytest.raises(InputError, match="mode 640, expected 600"):
         read_users(path)
@@ -246,7 +247,7 @@ def test_the_file_of_users_is_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "password"), [("", PASSWORD), ("a b", PASSWORD), ("kaya", "short")]
+    ("name", "password"), [("", PASSWORD), ("a b", PASSWORD), ("engineer", "short")]
 )
 def test_a_user_needs_a_name_and_a_long_password(
     tmp_path: Path, name: str, password: str
@@ -276,16 +277,16 @@ def test_the_wait_doubles_and_is_forgotten_after_a_success() -> None:
 def test_a_log_in_ends_when_it_is_idle_or_old() -> None:
     now = [0.0]
     log_ins = LogIns(lambda: now[0])
-    name = log_ins.begin("kaya", "mark")
-    marks = {"kaya": "mark"}
-    assert log_ins.user(name, marks) == "kaya"
+    name = log_ins.begin("engineer", "mark")
+    marks = {"engineer": "mark"}
+    assert log_ins.user(name, marks) == "engineer"
     assert log_ins.user("made up", marks) is None
     while now[0] + IDLE_S / 2 < LONGEST_S:
         now[0] += IDLE_S / 2
-        assert log_ins.user(name, marks) == "kaya"
+        assert log_ins.user(name, marks) == "engineer"
     now[0] = LONGEST_S
     assert log_ins.user(name, marks) is None
-    name = log_ins.begin("kaya", "mark")
+    name = log_ins.begin("engineer", "mark")
     now[0] += IDLE_S
     assert log_ins.user(name, marks) is None
 

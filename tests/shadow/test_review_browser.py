@@ -57,7 +57,7 @@ def inside(page: Page) -> Page:
     page.browser.open(page.address)
     if page.browser.tell("!!document.querySelector('#password')"):
         page.browser.tell("document.querySelector('#name').focus()")
-        page.browser.type("kaya")
+        page.browser.type("engineer")
         page.browser.tab_to("#password", 1)
         page.browser.type(PASSWORD)
         page.browser.press("Enter", loads=True)
@@ -90,7 +90,7 @@ def test_an_event_is_accepted_by_keyboard_alone(inside: Page) -> None:
     assert "checked at the fan" in text(browser)
     with LedgerReader(inside.setup.ledger) as reader:
         (entry,) = reader.entries(kinds=[Kind.REVIEW])
-    assert entry.data["user"] == "kaya"
+    assert entry.data["user"] == "engineer"
     assert (entry.data["action"], entry.data["subject"]) == ("accept", "o-17")
 
 

@@ -49,7 +49,7 @@ def setup(tmp_path: Path) -> Setup:
 @pytest.fixture
 def client(setup: Setup) -> FlaskClient:
     client = create_app(setup).test_client()
-    assert log_in(client, "kaya").status_code == 303
+    assert log_in(client, "engineer").status_code == 303
     return client
 
 
@@ -136,7 +136,7 @@ def test_a_long_list_comes_in_pages(setup: Setup) -> None:
         for n in range(60):
             writer.append(override(100 + n, event=f"many-{n}"))
     client = create_app(setup).test_client()
-    log_in(client, "ravi")
+    log_in(client, "visitor")
     first = client.get("/?kind=override").text
     assert first.count('<th scope="row"') == 50
     assert "61 events, page 1 of 2" in first
@@ -170,7 +170,7 @@ def test_a_gap_in_the_readings_is_a_gap_in_the_trend(setup: Setup) -> None:
         writer.append_many([tick(150), tick(151), missing, tick(153), tick(154)])
         writer.append(override(152, event="late"))
     client = create_app(setup).test_client()
-    log_in(client, "ravi")
+    log_in(client, "visitor")
     page = client.get("/event/late").text
     lines = [p.partition('"')[0] for p in page.split('class="line applied" d="')[1:]]
     assert max(line.count("M") for line in lines) == 2
@@ -185,7 +185,11 @@ def test_accepting_is_put_on_record_and_shown(
     assert (page.status_code, page.location) == (303, f"/event/{key}")
     (entry,) = reviews(setup)
     body = entry.data
-    assert (body["user"], body["action"], body["subject"]) == ("kaya", "accept", key)
+    assert (body["user"], body["action"], body["subject"]) == (
+        "engineer",
+        "accept",
+        key,
+    )
     assert body["text"] == "seen at the\npanel"
     assert body["records"] == [24, 29]
     recorded = datetime.fromisoformat(body["recorded"])
@@ -222,7 +226,7 @@ def test_a_form_that_is_sent_twice_leaves_one_record(
 def test_submissions_at_once_leave_one_record(setup: Setup) -> None:
     from coolbound_shadow.ledger.records import Review
 
-    review = Review("kaya", "comment", "o-17", (1,), "at once")
+    review = Review("engineer", "comment", "o-17", (1,), "at once")
     found: list[int | None] = []
 
     def post() -> None:
@@ -268,7 +272,7 @@ def test_what_another_process_appends_appears(
     assert client.get("/").text.count('<th scope="row"') == 4
     with LedgerWriter(setup.ledger, None) as other:
         other.append_many(tick(step, "limit") for step in range(150, 153))
-        other.append(Review("lena", "comment", "o-17", (1,), "on my way"))
+        other.append(Review("deputy", "comment", "o-17", (1,), "on my way"))
     page = client.get("/").text
     assert page.count('<th scope="row"') == 5
     assert "13:45 +01:00" in page
@@ -335,7 +339,7 @@ def test_a_shift_is_signed_off_with_its_records(
     assert entry.data["action"] == "sign_off"
     assert entry.data["records"] == [64, 65, 74, 98]
     shown = client.get(EARLY).text
-    assert "signed off by kaya" in shown
+    assert "signed off by engineer" in shown
     assert "Fans held, see o-17." in shown
 
 
@@ -375,7 +379,7 @@ def test_a_ledger_that_does_not_verify_is_an_alarm_and_nothing_is_signed_off(
 
 def test_the_check_is_repeated_beside_the_pages(setup: Setup) -> None:
     client = create_app(dataclasses.replace(setup, check_every_s=0.0)).test_client()
-    log_in(client, "ravi")
+    log_in(client, "visitor")
     assert "ALARM" not in client.get("/").text
     with tampering(setup.ledger) as connection:
         change_body(connection, 40)
@@ -401,7 +405,7 @@ def test_a_ledger_that_cannot_be_read_is_an_alarm(setup: Setup, body: str) -> No
     client = create_app(setup).test_client()
     with tampering(setup.ledger) as connection:
         connection.execute("UPDATE ledger SET body = ? WHERE seq = 40", (body,))
-    assert log_in(client, "kaya").status_code == 303
+    assert log_in(client, "engineer").status_code == 303
     for path in ("/", EARLY, "/event/o-17"):
         page = client.get(path)
         assert page.status_code == 503

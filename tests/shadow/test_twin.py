@@ -18,9 +18,10 @@ from coolbound_shadow.closed_loop import roll_out, start_plant
 from coolbound_shadow.controller_calls import plain_view
 from coolbound_shadow.log_types import Log
 from coolbound_shadow.proposals import logged_operator
+from coolbound_shadow.refusal_limits import Floors
 from coolbound_shadow.replay import Policy
 from coolbound_shadow.simulate import task_params
-from coolbound_shadow.statistics import Floors, paired_difference
+from coolbound_shadow.statistics import paired_difference
 from coolbound_shadow.twin import Twin, compare_in_model
 from coolbound_shadow.twin_inputs import Refusal, twin_inputs
 

@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from coolbound.evaluation.cells import number
-from coolbound_shadow.report_figures import WIDTH, svg
+from coolbound_shadow.report_axes import WIDTH, svg
 
 NAMES: Final = 150
 """Width of the column of names. [px]"""

@@ -17,7 +17,8 @@ from coolbound.evaluation.shown import Data, Shown, difference, mean, shown, sub
 from coolbound_controllers.evaluation import Trace
 from coolbound_controllers.evaluation_figures import cooling_power_21
 from coolbound_envs.limit_table import LIMITS
-from coolbound_shadow.report_figures import DAY_S, Line, time_figure
+from coolbound_shadow.report_axes import Line
+from coolbound_shadow.report_figures import DAY_S, time_figure
 
 CONSUMERS: Final = {
     "chiller": "chillers",

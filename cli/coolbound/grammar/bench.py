@@ -18,7 +18,8 @@ def fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against",
         choices=(ENGINES[1], PEERS),
-        help="measure in the same run: energyplus with plant, peers with projection",
+        help="measure in the same run: energyplus with plant, peers with projection "
+        "(other solvers) or train (other learners)",
     )
     parser.add_argument(
         "--decisions",
@@ -26,6 +27,29 @@ def fill(parser: argparse.ArgumentParser) -> None:
         help="projection: decisions at control time",
     )
     parser.add_argument(
+        "--steps",
+        type=whole(1, 10**9),
+        help="train against peers: environment steps of each run, in whole days of 64 "
+        "plants",
+    )
+    parser.add_argument(
+        "--seeds", type=whole(1, 1000), help="train against peers: runs of each"
+    )
+    parser.add_argument(
+        "--peers",
+        nargs="+",
+        metavar="NAME",
+        help="train against peers: only these of them",
+    )
+    parser.add_argument(
         "--year", action="store_true", help="shadow: a year of log in place of a month"
+    )
+    parser.add_argument(
+        "--sizes",
+        type=whole(1, 10**5),
+        nargs="+",
+        metavar="DAYS",
+        help="shadow: logs of several lengths in one run, as 7 30 365 1825, and the "
+        "time of an append to the ledger",
     )
     add_seed(parser)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from coolbound.grammar.common import add_out
+from coolbound.grammar.common import add_out, add_refusals
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
@@ -14,3 +14,4 @@ def fill(parser: argparse.ArgumentParser) -> None:
         help="the site's log (default: the one that ships with coolbound)",
     )
     add_out(parser, "runs/calibration")
+    add_refusals(parser)

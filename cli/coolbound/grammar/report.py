@@ -4,7 +4,7 @@ import argparse
 from datetime import date
 from pathlib import Path
 
-from coolbound.grammar.common import add_out
+from coolbound.grammar.common import add_out, add_shifts
 from coolbound.grammar.ledger import add_folder, add_trust
 
 
@@ -28,6 +28,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="do not put on record in the ledger that the report was made",
     )
+    add_shifts(parser)
     add_out(parser, "runs/report")
 
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from coolbound.grammar.common import whole
+from coolbound.grammar.common import add_shifts, whole
 from coolbound.grammar.ledger import add_folder, add_trust
 
 ROLES = ("reviewer", "reader")
@@ -42,6 +42,23 @@ def fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--role", choices=ROLES, default=ROLES[0], help="of the user that is added"
     )
+    parser.add_argument(
+        "--list-shifts",
+        action="store_true",
+        help="say which shifts are signed off and which are not, and end",
+    )
+    parser.add_argument(
+        "--sign-off",
+        metavar="SHIFT",
+        help="sign a shift such as '2025-12-02 early' off, with --as, and end",
+    )
+    parser.add_argument(
+        "--as", dest="user", metavar="NAME", default="", help="who signs off"
+    )
+    parser.add_argument(
+        "--text", default="", help="with --sign-off: what the next shift must know"
+    )
+    add_shifts(parser)
     parser.add_argument(
         "--key", type=Path, help="private key that signs (default: your own, if any)"
     )

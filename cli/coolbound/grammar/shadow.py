@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from coolbound.grammar.common import add_out, whole
+from coolbound.grammar.common import add_out, add_refusals, whole
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
@@ -49,6 +49,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pdf", action="store_true", help="also write the report as tagged PDF"
     )
+    add_refusals(parser)
     parser.add_argument(
         "--year-weather",
         metavar="WEATHER",

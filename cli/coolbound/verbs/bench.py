@@ -66,10 +66,10 @@ def _check_against(what: str, against: str | None) -> None:
     known = AGAINST.get(what)
     if against in (None, known):
         return
-    where = next(name for name, other in AGAINST.items() if other == against)
+    homes = [f"bench {name}" for name, other in AGAINST.items() if other == against]
     raise InputError(
-        f"bench {what}: found --against {against}, expected it with bench {where}; "
-        "leave it out"
+        f"bench {what}: found --against {against}, expected it with "
+        f"{' or '.join(homes)}; leave it out"
     )
 
 
@@ -134,23 +134,30 @@ def _projection(site: Site, options: Namespace) -> dict[str, Any]:
 
 
 def _train(site: Site, options: Namespace) -> dict[str, Any]:
-    from coolbound.verbs.train import shielded_learning_task
-    from coolbound_controllers.bench import UPDATES, measure_training
-    from coolbound_controllers.hyperparameters import Hyperparameters
+    """Return our learner's speed, with `--against peers` everybody's.
 
-    task = shielded_learning_task(site, TRAINING_WEATHER, TRAINING_LOADS)
-    hyperparameters = Hyperparameters(seed=options.seed)
-    return measure_training(task, hyperparameters, options.size or UPDATES)
+    Raises:
+        InputError: A peer's environment is missing, or a peer failed.
+    """
+    from coolbound.bench_train import measure
+
+    return measure(options)
 
 
 def _shadow(site: Site, options: Namespace) -> dict[str, Any]:
-    from coolbound_shadow.bench import measure_shadow
+    from coolbound_shadow.bench import measure_shadow, measure_sizes
 
+    if options.sizes:
+        return measure_sizes(options.sizes)
     days = YEAR_DAYS if options.year else SHADOW_DAYS
     return measure_shadow(options.size or days)
 
 
-AGAINST: dict[str, str] = {"plant": ENGINES[1], "projection": PEERS}
+AGAINST: dict[str, str] = {
+    "plant": ENGINES[1],
+    "projection": PEERS,
+    "train": PEERS,
+}
 """What each measurement can be held against."""
 
 MEASURES: dict[str, Callable[[Site, Namespace], dict[str, Any]]] = {

@@ -9,17 +9,19 @@ from coolbound.console import Answer, finite, progress_bar, table
 from coolbound_envs.site import load_site
 from coolbound_shadow.calibration.record import PAGE, SITE
 from coolbound_shadow.calibration.run import run_calibration
+from coolbound_shadow.refusal_limits import read_limits
 
 
 def run(options: Namespace) -> Answer:
     """Calibrate a site and answer with its verdicts.
 
     Raises:
-        InputError: The site, the log or the folder cannot be used.
+        InputError: The site, the log, the limits or the folder cannot be used.
     """
+    limits = read_limits(options.refusals)
     with progress_bar() as progress:
         data = run_calibration(
-            load_site(options.site), options.log, options.out, progress
+            load_site(options.site), options.log, options.out, progress, limits
         )
     return Answer(finite(data), "\n".join(_lines(data, options.out)))
 
@@ -38,6 +40,7 @@ def _lines(data: Mapping[str, Any], out: Path) -> list[str]:
     for claim in data["claims"].values():
         word = "supported" if claim["supported"] else "not supported"
         lines.append(f"{claim['title']}: {word}: {'; '.join(claim['because'])}")
+    lines += [f"note: {note}" for note in data["limits_notes"]]
     lines += [f"missing: {name}" for name in data["missing"]]
     return [*lines, "", f"page: {out / PAGE}", f"site: {out / SITE}"]
 

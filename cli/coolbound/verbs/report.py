@@ -19,6 +19,7 @@ from coolbound_shadow.ledger.keys import (
 )
 from coolbound_shadow.overrides.report import Heading
 from coolbound_shadow.overrides.writing import Wish, limit_bounds, write_report
+from coolbound_shadow.shift_plan import USUAL, parse_plan
 
 
 def run(options: Namespace) -> Answer:
@@ -33,7 +34,7 @@ def run(options: Namespace) -> Answer:
     with progress_bar() as progress:
         found = write_report(
             _wish(options),
-            _heading(site),
+            _heading(site, options),
             limit_bounds(parse_limits(site.root, site.feeder_power)),
             load_public(keys) if keys else None,
             _signer(options, path),
@@ -54,8 +55,9 @@ def _wish(options: Namespace) -> Wish:
     )
 
 
-def _heading(site: Site) -> Heading:
-    return Heading(site.name, site.title, site.zone, site.digest)
+def _heading(site: Site, options: Namespace) -> Heading:
+    plan = parse_plan(options.shifts) if options.shifts else USUAL
+    return Heading(site.name, site.title, site.zone, site.digest, plan)
 
 
 def _own_public(options: Namespace, path: Path) -> list[Path]:

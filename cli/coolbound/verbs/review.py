@@ -13,7 +13,14 @@ from coolbound.grammar.common import UsageError
 from coolbound.verbs.ledger import key_path
 from coolbound_envs.limit_numbers import parse_limits
 from coolbound_envs.tables import InputError
-from coolbound_shadow.ledger.keys import load_public, load_signer, public_path
+from coolbound_shadow.ledger.keys import (
+    PublicKeys,
+    Signer,
+    load_public,
+    load_signer,
+    public_path,
+)
+from coolbound_shadow.shift_plan import USUAL, ShiftPlan, parse_plan
 
 NEEDED = ("flask", "flask_wtf", "waitress")
 """What the page is served with; an extra, which other verbs do without."""
@@ -22,21 +29,58 @@ USERS_FILE = "review-users.json"
 
 
 def run(options: Namespace) -> Answer:
-    """Add or remove a user, or serve the page until Ctrl-C.
+    """Add or remove a user, list or sign shifts, or serve the page until Ctrl-C.
 
     Raises:
         UsageError: The options do not go together.
         InputError: Ledger, users, key or address cannot be used.
     """
     _require_installed()
-    if options.add_user and options.remove_user:
-        raise UsageError("review: found --add-user and --remove-user, expected one")
+    _require_one(options)
     path = users_path(options.users)
     if options.add_user:
         return _add_user(options, path)
     if options.remove_user:
         return _remove_user(options, path)
-    return _serve(options, path)
+    plan = parse_plan(options.shifts) if options.shifts else USUAL
+    if options.list_shifts:
+        from coolbound.signing import list_shifts
+
+        return list_shifts(options.folder, plan)
+    if options.sign_off:
+        from coolbound.signing import sign_off
+
+        return sign_off(options, path, plan, *_keys(options))
+    return _serve(options, path, plan)
+
+
+def _require_one(options: Namespace) -> None:
+    """Refuse two wishes at once, and a sign-off by nobody.
+
+    Raises:
+        UsageError: The options do not go together.
+    """
+    wishes = ("add_user", "remove_user", "sign_off", "list_shifts")
+    given = [f"--{w.replace('_', '-')}" for w in wishes if getattr(options, w)]
+    if len(given) > 1:
+        raise UsageError(f"review: found {' and '.join(given)}, expected one")
+    is_signing = bool(options.sign_off)
+    if bool(options.user) != is_signing or (options.text and not is_signing):
+        raise UsageError(
+            "review: found one of --sign-off, --as and --text without the others it "
+            "goes with, expected --sign-off SHIFT --as NAME, and --text if need be"
+        )
+
+
+def _keys(options: Namespace) -> tuple[Signer | None, PublicKeys | None]:
+    """Return what signs, and whom to trust; None for nobody and for anybody."""
+    key = key_path(options.key)
+    public = public_path(key)
+    trusted = options.trust or ([public] if options.key or public.is_file() else [])
+    return (
+        load_signer(key) if options.key or key.is_file() else None,
+        load_public(trusted) if trusted else None,
+    )
 
 
 def _require_installed() -> None:
@@ -102,7 +146,7 @@ def _remove_user(options: Namespace, path: Path) -> Answer:
     return Answer(data, f"removed {options.remove_user}: {path}")
 
 
-def _serve(options: Namespace, path: Path) -> Answer:
+def _serve(options: Namespace, path: Path, plan: ShiftPlan) -> Answer:
     from coolbound_shadow.overrides.writing import limit_bounds
     from coolbound_shadow.review.app import Setup
     from coolbound_shadow.review.serving import bind, require_allowed, serve
@@ -116,18 +160,17 @@ def _serve(options: Namespace, path: Path) -> Answer:
             "review --add-user NAME`"
         )
     site = chosen_site(options.site)
-    key = key_path(options.key)
-    public = public_path(key)
-    trusted = options.trust or ([public] if options.key or public.is_file() else [])
+    signer, trusted = _keys(options)
     setup = Setup(
         ledger=options.folder,
         users=path,
         site=site.title,
         bounds=limit_bounds(parse_limits(site.root, site.feeder_power)),
-        signer=load_signer(key) if options.key or key.is_file() else None,
-        trusted=load_public(trusted) if trusted else None,
+        signer=signer,
+        trusted=trusted,
         names=names,
         is_tls=options.tls,
+        plan=plan,
     )
     # A service manager ends it by SIGTERM; a shell may have SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -16,6 +16,7 @@ from coolbound_envs.weather import load_weather
 from coolbound_shadow.coverage import Year, year_of
 from coolbound_shadow.pdf import require_printer, write_pdf
 from coolbound_shadow.recording import LedgerChoice
+from coolbound_shadow.refusal_limits import read_limits
 from coolbound_shadow.run import Wanted, run_shadow
 from coolbound_shadow.selection import Period
 
@@ -71,7 +72,8 @@ def _wanted(options: Namespace, site: Site) -> Wanted:
     if options.ledger is not None:
         ledger = LedgerChoice(options.ledger, key_path(options.key), options.run)
     period = Period(options.begin, options.end)
-    return Wanted(period, options.steps, ledger, _year(options, site))
+    limits = read_limits(options.refusals)
+    return Wanted(period, options.steps, ledger, _year(options, site), limits)
 
 
 def _year(options: Namespace, site: Site) -> Year | None:
@@ -114,6 +116,7 @@ def _lines(summary: Mapping[str, Any]) -> list[str]:
         f"null test: {_percent(summary['null_test'])}; writes attempted: "
         f"{summary['writes_attempted']}",
         _coverage_line(summary),
+        *(f"note: {note}" for note in _changed(summary)),
         *_ledger_lines(summary),
     ]
 
@@ -122,6 +125,15 @@ def _coverage_line(summary: Mapping[str, Any]) -> str:
     found = summary["coverage"]
     missing = "; ".join(found["missing"]) or "nothing"
     return f"coverage: {found['days']} whole days; still missing: {missing}"
+
+
+def _changed(summary: Mapping[str, Any]) -> list[str]:
+    """Return what a user changed of the refusal limits, which nothing may hide."""
+    limits = summary["refusal_limits"]
+    return [
+        f"refusal limit {key} is {limits['values'][key]}, published {published}"
+        for key, published in limits["published"].items()
+    ]
 
 
 def _ledger_lines(summary: Mapping[str, Any]) -> list[str]:

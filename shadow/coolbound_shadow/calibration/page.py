@@ -11,7 +11,7 @@ from markupsafe import Markup
 from coolbound_shadow.calibration.bins import LOAD_EDGES, WET_BULB_EDGES, Cell
 from coolbound_shadow.calibration.fitting import SILENT
 from coolbound_shadow.calibration.judging import Judgement
-from coolbound_shadow.calibration.metrics import NMBE_MOST, Metrics, hourly
+from coolbound_shadow.calibration.metrics import Metrics, hourly
 from coolbound_shadow.calibration.pictures import scatter, split_strip
 from coolbound_shadow.calibration.plant_fit import PartResult, PlantFit
 from coolbound_shadow.calibration.split import Split
@@ -58,7 +58,7 @@ def render_page(
         strip=split_strip(split.training, split.held_out),
         residuals=_residuals(judgement),
         part_pictures=_part_pictures(fit.results, split, log),
-        grid=_grid(judgement.cells),
+        grid=_grid(judgement.cells, data["bounds"]["nmbe"]),
         wet_bulbs=[_wet_bulb(j) for j in _columns(judgement.cells)],
     )
 
@@ -140,23 +140,23 @@ def _wet_bulb(column: int) -> str:
     return f"{low:g} to {high:g}"
 
 
-def _grid(cells: Sequence[Cell]) -> list[dict[str, Any]]:
+def _grid(cells: Sequence[Cell], most: float) -> list[dict[str, Any]]:
     """Return rows of the load by wet-bulb table, those without any hour left out."""
     rows = []
     for i in sorted({cell.load for cell in cells}):
         low, high = 100.0 * LOAD_EDGES[i : i + 2]
         row = {cell.wet_bulb: cell.metrics for cell in cells if cell.load == i}
-        texts = [_cell(row.get(j)) for j in _columns(cells)]
+        texts = [_cell(row.get(j), most) for j in _columns(cells)]
         rows.append({"load": f"{low:.0f} to {high:.0f}", "cells": texts})
     return rows
 
 
-def _cell(metrics: Metrics | None) -> dict[str, str]:
+def _cell(metrics: Metrics | None, most: float) -> dict[str, str]:
     if metrics is None:
         return {"text": "", "tone": ""}
     if not math.isfinite(metrics.nmbe):
         return {"text": f"({metrics.hours} h)", "tone": "quiet"}
-    is_bad = abs(metrics.nmbe) > NMBE_MOST
+    is_bad = abs(metrics.nmbe) > most
     mark = "\N{BLACK UP-POINTING TRIANGLE} " if is_bad else ""
     text = f"{mark}{metrics.nmbe:+.1f} ({metrics.hours} h)"
     return {"text": text, "tone": "limit" if is_bad else ""}

@@ -12,7 +12,7 @@ from datetime import date
 import numpy as np
 from markupsafe import Markup
 
-from coolbound_shadow.report_figures import svg
+from coolbound_shadow.report_axes import svg
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 350, 48, 8, 18, 34
 POINTS_MOST = 400

@@ -17,11 +17,12 @@ from coolbound_shadow.calibration.bins import LOAD_EDGES, WET_BULB_EDGES
 from coolbound_shadow.calibration.fitting import Found
 from coolbound_shadow.calibration.free_run import FreeRun
 from coolbound_shadow.calibration.judging import Judgement, TempError
-from coolbound_shadow.calibration.metrics import CV_MOST, NMBE_MOST, Metrics
+from coolbound_shadow.calibration.metrics import Metrics
 from coolbound_shadow.calibration.plant_fit import PartResult, PlantFit
 from coolbound_shadow.calibration.split import Split
 from coolbound_shadow.calibration.verdicts import POTENTIAL, Verdict, least_claim
 from coolbound_shadow.log_types import Log, log_facts
+from coolbound_shadow.refusal_limits import RefusalLimits
 
 SCHEMA = "coolbound.calibration/1"
 DATA, PAGE, SITE = "calibration.json", "calibration.html", "calibrated_site.toml"
@@ -60,6 +61,17 @@ def refusal_beside(site: Site, percent: float = math.inf) -> str:
     return ""
 
 
+def notes_beside(site: Site) -> tuple[str, ...]:
+    """Return what a reader must know of the site's calibration; empty for nothing."""
+    try:
+        data = json.loads((site.path.parent / DATA).read_text(encoding="utf-8"))
+        if data["calibrated_site"]["sha256"] != site.digest:
+            return ()
+        return tuple(f"Calibration: {note}" for note in data.get("limits_notes", ()))
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError):
+        return ()
+
+
 def calibration_data(
     site: Site,
     log: Log,
@@ -70,6 +82,7 @@ def calibration_data(
     claims: tuple[Verdict, ...],
     changed: Mapping[str, str],
     copy_digest: str,
+    limits: RefusalLimits,
 ) -> dict[str, Any]:
     """Return all that was found, ready for JSON."""
     facts = log_facts(log)
@@ -91,24 +104,28 @@ def calibration_data(
             "training": [list(span) for span in split.training],
             "held_out": [list(span) for span in split.held_out],
         },
-        "bounds": {"cv_rmse": CV_MOST, "nmbe": NMBE_MOST, "source": SOURCE},
+        "bounds": {"cv_rmse": limits.cv_rmse, "nmbe": limits.nmbe, "source": SOURCE},
+        "refusal_limits": limits.as_data(),
+        "limits_notes": list(limits.notes()),
         "claims": {each.claim: _claim(each) for each in claims},
-        "least_potential_percent": _number(least_claim(judgement)),
+        "least_potential_percent": _number(least_claim(judgement, limits)),
         "changed": dict(changed),
-        "parts": [_part(result) for result in fit.results],
+        "parts": [_part(result, limits) for result in fit.results],
         "missing": missing_channels(fit),
         "cooling_power": {
             "meters": list(judgement.meters),
-            "driven": _metrics(judgement.driven),
-            "free": _metrics(judgement.free),
-            "free_meters": {k: _metrics(m) for k, m in judgement.free_meters.items()},
+            "driven": _metrics(judgement.driven, limits),
+            "free": _metrics(judgement.free, limits),
+            "free_meters": {
+                k: _metrics(m, limits) for k, m in judgement.free_meters.items()
+            },
             "cells": [
                 {
                     "load": [float(e) for e in LOAD_EDGES[c.load : c.load + 2]],
                     "wet_bulb": [
                         float(e) for e in WET_BULB_EDGES[c.wet_bulb : c.wet_bulb + 2]
                     ],
-                    **_metrics(c.metrics),
+                    **_metrics(c.metrics, limits),
                 }
                 for c in judgement.cells
             ],
@@ -140,7 +157,7 @@ def _claim(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _part(result: PartResult) -> dict[str, Any]:
+def _part(result: PartResult, limits: RefusalLimits) -> dict[str, Any]:
     fit, sample = result.fit, result.sample
     return {
         "name": result.part.name,
@@ -158,10 +175,10 @@ def _part(result: PartResult) -> dict[str, Any]:
         "condition": _number(fit.condition),
         "held_out": {
             "coverage": _number(result.coverage),
-            "before": _metrics(result.before),
-            "after": _metrics(result.after),
+            "before": _metrics(result.before, limits),
+            "after": _metrics(result.after, limits),
         },
-        "training": _metrics(result.training),
+        "training": _metrics(result.training, limits),
     }
 
 
@@ -181,13 +198,13 @@ def _found(each: Found) -> dict[str, Any]:
     }
 
 
-def _metrics(metrics: Metrics) -> dict[str, Any]:
+def _metrics(metrics: Metrics, limits: RefusalLimits) -> dict[str, Any]:
     return {
         "hours": metrics.hours,
         "mean": _number(metrics.mean),
         "cv_rmse": _number(metrics.cv_rmse),
         "nmbe": _number(metrics.nmbe),
-        "passes": metrics.passes,
+        "passes": metrics.passes(limits),
     }
 
 

@@ -25,6 +25,7 @@ from coolbound_shadow.calibration.verdicts import POTENTIAL, Verdict, verdicts
 from coolbound_shadow.controller_calls import Progress
 from coolbound_shadow.log_types import Log
 from coolbound_shadow.output import check_target, output_folder, write_json
+from coolbound_shadow.refusal_limits import RefusalLimits, published
 from coolbound_shadow.selection import load_log
 
 
@@ -54,7 +55,11 @@ class Calibration:
 
 
 def run_calibration(
-    site: Site, log_path: Path | None, out: Path, progress: Progress | None = None
+    site: Site,
+    log_path: Path | None,
+    out: Path,
+    progress: Progress | None = None,
+    limits: RefusalLimits | None = None,
 ) -> dict[str, Any]:
     """Calibrate a site, write the results, and return what `calibration.json` holds.
 
@@ -64,12 +69,14 @@ def run_calibration(
         out: Folder for `calibrated_site.toml`, `calibration.html` and
             `calibration.json`.
         progress: Told what is being done.
+        limits: What a twin must keep; None for the published limits.
 
     Raises:
         InputError: The site, the log or the output folder is wrong.
     """
     check_target(out, DATA)
-    found = calibrate(site, load_log(site, log_path), progress)
+    limits = limits or published()
+    found = calibrate(site, load_log(site, log_path), progress, limits)
     text = copy_site(
         site.path.read_text(encoding="utf-8"),
         dict(found.changed),
@@ -87,6 +94,7 @@ def run_calibration(
         found.claims,
         found.changed,
         digest,
+        limits,
     )
     with output_folder(out, DATA) as folder:
         (folder / SITE).write_bytes(text.encode())
@@ -97,7 +105,12 @@ def run_calibration(
     return data
 
 
-def calibrate(site: Site, log: Log, progress: Progress | None = None) -> Calibration:
+def calibrate(
+    site: Site,
+    log: Log,
+    progress: Progress | None = None,
+    limits: RefusalLimits | None = None,
+) -> Calibration:
     """Return a site's plant fitted to its log, and what that is good for.
 
     Raises:
@@ -115,7 +128,7 @@ def calibrate(site: Site, log: Log, progress: Progress | None = None) -> Calibra
         fit=fit,
         run=run,
         judgement=judgement,
-        claims=verdicts(fit, judgement, run, split),
+        claims=verdicts(fit, judgement, run, split, limits),
         changed=changed_values(site.plant, fit.plant),
     )
 

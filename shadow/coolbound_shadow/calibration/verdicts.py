@@ -16,22 +16,13 @@ import math
 from coolbound_shadow.calibration.bins import worst_share
 from coolbound_shadow.calibration.free_run import FreeRun
 from coolbound_shadow.calibration.judging import Judgement, TempError
-from coolbound_shadow.calibration.metrics import CV_MOST, NMBE_MOST, Metrics
+from coolbound_shadow.calibration.metrics import Metrics
 from coolbound_shadow.calibration.plant_fit import PlantFit
 from coolbound_shadow.calibration.split import Split
-from coolbound_shadow.statistics import NULL_SHARE
-
-CLAIM_MOST = 25.0
-"""A twin that could only tell a larger potential than this tells none. [percent]"""
+from coolbound_shadow.refusal_limits import RefusalLimits, published
 
 BIAS_LEAST = 0.5
 """A bias below this is not known: usual power meters are of class 0.5. [percent]"""
-
-BAD_BINS_MOST = 0.25
-"""Share of binned hours in cells beyond the hourly bound of NMBE. [1]"""
-
-TEMP_MOST = 1.0
-"""Error of a temperature that 95 % of the held-out hours must keep. [K]"""
 
 POTENTIAL, ENERGY, PARTS = "relative_potential", "absolute_energy", "energy_of_parts"
 
@@ -59,34 +50,42 @@ class Verdict:
     but: tuple[str, ...] = ()
 
 
-def least_claim(judgement: Judgement) -> float:
+def least_claim(judgement: Judgement, limits: RefusalLimits | None = None) -> float:
     """Return the least potential of which the bias is a fifth; NaN unknown [%]."""
-    bias = abs(judgement.free.nmbe)
-    return bias if math.isnan(bias) else max(bias, BIAS_LEAST) / NULL_SHARE
+    limits, bias = limits or published(), abs(judgement.free.nmbe)
+    return bias if math.isnan(bias) else max(bias, BIAS_LEAST) / limits.null_share
 
 
 def verdicts(
-    fit: PlantFit, judgement: Judgement, run: FreeRun, split: Split
+    fit: PlantFit,
+    judgement: Judgement,
+    run: FreeRun,
+    split: Split,
+    limits: RefusalLimits | None = None,
 ) -> tuple[Verdict, ...]:
     """Return what the twin may be used for."""
-    energy = _energy_faults(judgement, run, split)
+    limits = limits or published()
+    energy = _energy_faults(judgement, run, split, limits)
     return (
-        _potential(fit, judgement, energy),
+        _potential(fit, judgement, energy, limits),
         Verdict(
             ENERGY,
             "Absolute energy",
             not energy,
             tuple(energy) or (_kept(judgement.free),),
         ),
-        _parts(judgement, split),
-        *(_limit(word, error, run) for word, error in judgement.temperatures.items()),
+        _parts(judgement, split, limits),
+        *(
+            _limit(word, error, run, limits)
+            for word, error in judgement.temperatures.items()
+        ),
     )
 
 
-def _parts(judgement: Judgement, split: Split) -> Verdict:
+def _parts(judgement: Judgement, split: Split, limits: RefusalLimits) -> Verdict:
     """Return whether power follows from what the parts were measured to be given."""
     driven = judgement.driven
-    faults = [] if driven.passes else [_beyond(DRIVEN, driven)]
+    faults = [] if driven.passes(limits) else [_beyond(DRIVEN, driven, limits)]
     if split.unit != "weeks":
         faults.append(DAYS_ONLY)
     return Verdict(
@@ -104,7 +103,9 @@ def _kept(metrics: Metrics) -> str:
     )
 
 
-def _energy_faults(judgement: Judgement, run: FreeRun, split: Split) -> list[str]:
+def _energy_faults(
+    judgement: Judgement, run: FreeRun, split: Split, limits: RefusalLimits
+) -> list[str]:
     """Return what stands against any claim of energy."""
     faults = []
     if split.unit != "weeks":
@@ -113,39 +114,30 @@ def _energy_faults(judgement: Judgement, run: FreeRun, split: Split) -> list[str
         faults.append(f"the model could not be run along the log: {run.refused}")
     elif not judgement.meters:
         faults.append("no power of the cooling plant is metered")
-    elif not judgement.free.passes:
-        faults.append(_beyond("the twin run freely", judgement.free))
-    if not judgement.driven.passes:
-        faults.append(_beyond(DRIVEN, judgement.driven))
+    elif not judgement.free.passes(limits):
+        faults.append(_beyond("the twin run freely", judgement.free, limits))
+    if not judgement.driven.passes(limits):
+        faults.append(_beyond(DRIVEN, judgement.driven, limits))
     return faults
 
 
-def _beyond(what: str, metrics: Metrics) -> str:
+def _beyond(what: str, metrics: Metrics, limits: RefusalLimits) -> str:
     if not math.isfinite(metrics.cv_rmse):
         return f"{what}: {metrics.hours} held-out hours, too few for a figure"
     return (
         f"{what}: CV(RMSE) {metrics.cv_rmse:.1f} % and NMBE {metrics.nmbe:+.1f} % in "
-        f"held-out hours, beyond {CV_MOST:g} % or {NMBE_MOST:g} %"
+        f"held-out hours, beyond {limits.cv_rmse:g} % or {limits.nmbe:g} %"
     )
 
 
-def _potential(fit: PlantFit, judgement: Judgement, energy: list[str]) -> Verdict:
-    faults = [*energy, *_chiller_faults(fit)]
-    least = least_claim(judgement)
-    if judgement.free.passes and least > CLAIM_MOST:
-        faults.append(
-            f"the bias of {judgement.free.nmbe:+.1f} % is more than a fifth of any "
-            f"potential below {least:.0f} %"
-        )
-    share = worst_share(judgement.cells, NMBE_MOST)
-    if math.isnan(share):
-        faults.append("no cell of load and wet bulb has enough held-out hours")
-    elif share > BAD_BINS_MOST:
-        faults.append(
-            f"{100.0 * share:.0f} % of the held-out hours lie in cells of load and "
-            f"wet bulb off by more than {NMBE_MOST:g} %"
-        )
-    kept = (f"of at least {least:.1f} %, five times the bias",)
+def _potential(
+    fit: PlantFit, judgement: Judgement, energy: list[str], limits: RefusalLimits
+) -> Verdict:
+    faults = [*energy, *_chiller_faults(fit, limits)]
+    faults += [*_bias_faults(judgement, limits), *_bin_faults(judgement, limits)]
+    least = least_claim(judgement, limits)
+    times = f"{1.0 / limits.null_share:.3g} times" if limits.null_share else "all of"
+    kept = (f"of at least {least:.1f} %, {times} the bias",)
     return Verdict(
         POTENTIAL,
         "Relative potential",
@@ -155,13 +147,35 @@ def _potential(fit: PlantFit, judgement: Judgement, energy: list[str]) -> Verdic
     )
 
 
-def _chiller_faults(fit: PlantFit) -> list[str]:
+def _bias_faults(judgement: Judgement, limits: RefusalLimits) -> list[str]:
+    least = least_claim(judgement, limits)
+    if not (judgement.free.passes(limits) and least > limits.largest_least_claim):
+        return []
+    return [
+        f"the bias of {judgement.free.nmbe:+.1f} % is more than "
+        f"{100.0 * limits.null_share:.0f} % of any potential below {least:.0f} %"
+    ]
+
+
+def _bin_faults(judgement: Judgement, limits: RefusalLimits) -> list[str]:
+    share = worst_share(judgement.cells, limits.nmbe)
+    if math.isnan(share):
+        return ["no cell of load and wet bulb has enough held-out hours"]
+    if share <= limits.bad_bins:
+        return []
+    return [
+        f"{100.0 * share:.0f} % of the held-out hours lie in cells of load and wet "
+        f"bulb off by more than {limits.nmbe:g} %"
+    ]
+
+
+def _chiller_faults(fit: PlantFit, limits: RefusalLimits) -> list[str]:
     result = next(r for r in fit.results if r.part.name == "chiller")
     scale = result.fit.found[0]
     if scale.refused:
         return [f"{scale.parameter.name}: {scale.refused}"]
-    if not result.after.passes:
-        return [_beyond("chillers driven by readings", result.after)]
+    if not result.after.passes(limits):
+        return [_beyond("chillers driven by readings", result.after, limits)]
     return []
 
 
@@ -179,7 +193,7 @@ def _nameplate(fit: PlantFit) -> tuple[str, ...]:
     return (f"the site file, not this log, tells the effect of {', '.join(found)}",)
 
 
-def _limit(word: str, error: TempError, run: FreeRun) -> Verdict:
+def _limit(word: str, error: TempError, run: FreeRun, limits: RefusalLimits) -> Verdict:
     claim, title = f"limits_{word.replace(' ', '_')}", f"Limits of {word}"
     if error.refused:
         return Verdict(claim, title, False, (error.refused,))
@@ -188,6 +202,6 @@ def _limit(word: str, error: TempError, run: FreeRun) -> Verdict:
         return Verdict(claim, title, False, (reason,))
     text = (
         f"95 % of {error.hours:,} held-out hours within {error.within:.2f} K, bias "
-        f"{error.bias:+.2f} K; {TEMP_MOST:g} K needed"
+        f"{error.bias:+.2f} K; {limits.temperature:g} K needed"
     )
-    return Verdict(claim, title, error.within <= TEMP_MOST, (text,))
+    return Verdict(claim, title, error.within <= limits.temperature, (text,))

@@ -10,17 +10,11 @@ import numpy as np
 
 from coolbound_envs.tables import InputError
 from coolbound_shadow.intake.cells import NOT_FINITE_TEXT
+from coolbound_shadow.intake.file_types import ColumnRef, FileMap
 from coolbound_shadow.intake.findings import Finding
 from coolbound_shadow.intake.guess_units import Column
 from coolbound_shadow.intake.kinds import Kind
-from coolbound_shadow.intake.map_types import (
-    ColumnRef,
-    FileMap,
-    IntakeMap,
-    MapPoint,
-    Tap,
-    TimeMap,
-)
+from coolbound_shadow.intake.map_types import IntakeMap, MapPoint, Tap, TimeMap
 from coolbound_shadow.intake.order import check_order, in_time
 from coolbound_shadow.intake.profiles import Profile, profile
 from coolbound_shadow.intake.reasons import READING_REASONS, ROW_GOOD, quality_codes

@@ -7,7 +7,8 @@ confirm a name or a unit, and cast doubt on it, but never make up a meaning.
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from coolbound_envs.spec import CHANNEL_NAMES
+from coolbound_envs.spec import CHANNEL_NAMES, POINT_NAMES
+from coolbound_shadow.intake.file_types import ColumnRef
 from coolbound_shadow.intake.findings import Finding
 from coolbound_shadow.intake.guess_units import (
     NOWHERE,
@@ -20,7 +21,6 @@ from coolbound_shadow.intake.guess_units import (
 )
 from coolbound_shadow.intake.guesses import Guess
 from coolbound_shadow.intake.map_points import SPEC_UNITS
-from coolbound_shadow.intake.map_types import ColumnRef
 from coolbound_shadow.intake.profiles import IRREGULAR, Profile
 from coolbound_shadow.intake.roles import placed, role_of, speaks_of
 from coolbound_shadow.intake.units import (
@@ -47,6 +47,8 @@ CONCEPT_OF = {
 }
 """What a unit says of a column whose name does not."""
 
+APPLIED = "applied."
+"""How coolbound's own headers begin that hold what the operator applied."""
 
 STUCK_S = 43_200.0
 """A polled thermometer that stands still for half a day is stuck. [s]"""
@@ -107,10 +109,13 @@ def _guess(column: Column, ids: dict[str, int]) -> PointGuess:
     found = concepts(bare) | concepts(column.name)
     if column.profile.is_binary and "command" not in found:
         found |= {"status"}
+    own = own_name(column.name)
     target, told = _target(found, said)
     unit = unit_guess(column, said, target)
-    feeds, place_doubt = _feeds(target, column.name)
-    doubts = [unit.doubt, place_doubt, *_name_doubts(column.name, target)]
+    feeds, place_doubt = (own, "") if own else _feeds(target, column.name)
+    told = "coolbound's own header" if own else told
+    doubts = [unit.doubt, place_doubt]
+    doubts += [] if own else _name_doubts(column.name, target)
     if unit.doubt:
         feeds = "" if feeds and not unit.value else feeds
     kind = _kind(column.profile, unit.value, found)
@@ -139,6 +144,19 @@ def _guess(column: Column, ids: dict[str, int]) -> PointGuess:
         time=column.time,
         status=column.status,
     )
+
+
+def own_name(header: str) -> str:
+    """Return what a header as coolbound writes it names; empty for another.
+
+    Args:
+        header: As `chw_supply_temp [degC]` or `applied.cw_pump_speed [1]`.
+    """
+    name, bracket, _ = header.partition(" [")
+    channel = name.removeprefix(APPLIED)
+    if channel != name:
+        return channel if channel in CHANNEL_NAMES else ""
+    return name if bracket and name in POINT_NAMES else ""
 
 
 def _target(found: frozenset[str], said: Guess[str]) -> tuple[Target | None, str]:

@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 
 from coolbound_envs.tables import InputError
+from coolbound_shadow.intake.file_types import ColumnRef
 from coolbound_shadow.intake.findings import Finding
 from coolbound_shadow.intake.guesses import Guess
 from coolbound_shadow.intake.map_points import SPEC_UNITS
-from coolbound_shadow.intake.map_types import ColumnRef
 from coolbound_shadow.intake.profiles import Profile
 from coolbound_shadow.intake.units import conversion, quantity_of
 from coolbound_shadow.intake.words import Target, targets, unit_of

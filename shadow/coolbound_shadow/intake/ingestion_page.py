@@ -19,7 +19,7 @@ from coolbound_shadow.intake.order import duration
 from coolbound_shadow.intake.reasons import ROW_MEANINGS
 from coolbound_shadow.intake.totals import FileTotals, PointTotals
 from coolbound_shadow.log_types import Log, local_text
-from coolbound_shadow.report_figures import svg
+from coolbound_shadow.report_axes import svg
 from coolbound_shadow.report_rows import short
 
 SHAPES = {"error": "\u25a0", "warning": "\u25b2", "note": "\u25cb"}

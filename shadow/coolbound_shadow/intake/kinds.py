@@ -7,7 +7,7 @@ from pathlib import Path
 
 from coolbound_envs.tables import InputError
 from coolbound_shadow.intake.exports import Export
-from coolbound_shadow.intake.map_types import FileMap
+from coolbound_shadow.intake.file_types import FileMap
 from coolbound_shadow.intake.shredded import join_time
 from coolbound_shadow.intake.sketch import Sketch
 from coolbound_shadow.intake.sniff_time import choose

@@ -2,9 +2,15 @@
 
 from coolbound_envs.tables import InputError, Table
 from coolbound_shadow.intake import map_types as kinds
-from coolbound_shadow.intake.map_types import ColumnRef, FileMap, TextForm
+from coolbound_shadow.intake.file_types import (
+    ORDERS,
+    SHAPES,
+    ColumnRef,
+    FileMap,
+    TextForm,
+)
 from coolbound_shadow.intake.map_values import column_refs
-from coolbound_shadow.intake.stamps import check_format
+from coolbound_shadow.intake.stamp_formats import check_format
 
 
 def time_formats(table: Table, default: tuple[str, ...]) -> tuple[str, ...]:
@@ -26,7 +32,7 @@ def parse_file(table: Table) -> FileMap:
         InputError: A key or a choice is wrong.
     """
     default = FileMap("", "")
-    shape = table.text("shape", kinds.SHAPES, default.shape)
+    shape = table.text("shape", SHAPES, default.shape)
     match = table.text("match")
     parsed = FileMap(
         name=table.text("name", (), match),
@@ -40,7 +46,7 @@ def parse_file(table: Table) -> FileMap:
         null_tokens=table.texts("null_tokens", default.null_tokens),
         formats=time_formats(table, ()),
         stamps=table.text("stamps", ("", *kinds.STAMPS), ""),
-        order=table.text("order", kinds.ORDERS, default.order),
+        order=table.text("order", ORDERS, default.order),
         header_sha256=table.text("header_sha256", (), ""),
         on_duplicate_header=table.text(
             "on_duplicate_header", ("refuse", "by_position"), "refuse"

@@ -8,13 +8,9 @@ from collections.abc import Mapping, Sequence
 from coolbound_envs.spec import CHANNEL_NAMES, CHANNELS, POINT_NAMES, POINTS
 from coolbound_envs.tables import InputError, Table
 from coolbound_shadow.intake import map_types as kinds
+from coolbound_shadow.intake.file_types import FileMap
 from coolbound_shadow.intake.map_taps import Statuses, parse_taps
-from coolbound_shadow.intake.map_types import (
-    FileMap,
-    MapPoint,
-    ResampleMap,
-    sort_of,
-)
+from coolbound_shadow.intake.map_types import MapPoint, ResampleMap, sort_of
 from coolbound_shadow.intake.roles import feed_of, role_of
 from coolbound_shadow.intake.units import (
     DIFFERENCE,

@@ -4,7 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 
 from coolbound_envs.tables import InputError, Table
-from coolbound_shadow.intake.map_types import ColumnRef, FileMap, StatusClass, Tap
+from coolbound_shadow.intake.file_types import ColumnRef, FileMap
+from coolbound_shadow.intake.map_types import StatusClass, Tap
 from coolbound_shadow.intake.map_values import column_refs, instant
 from coolbound_shadow.intake.units import conversion, known_unit
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from coolbound_envs.tables import InputError, Table
-from coolbound_shadow.intake.map_types import ColumnRef
+from coolbound_shadow.intake.file_types import ColumnRef
 
 
 def instant(table: Table, key: str, default: int) -> int:

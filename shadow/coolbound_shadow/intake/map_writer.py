@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 
 from coolbound_envs.spec import POINTS
+from coolbound_shadow.intake.file_types import ColumnRef, FileMap
 from coolbound_shadow.intake.guess_points import PointGuess, checks_of, kept_unit
-from coolbound_shadow.intake.map_types import ColumnRef, FileMap
 from coolbound_shadow.intake.statuses import MEANINGS, flags_of
 
 RANGES = {p.name: (p.lower, p.upper) for p in POINTS}
@@ -48,7 +48,7 @@ def map_text(
         "# A point map proposed by `coolbound log inspect`. Lines marked UNSURE need a",
         "# person; the rest says what it was taken from. See docs/logs.md.",
         "schema = 1",
-        f"site = {{ id = {quote(site)} }}",
+        *_site(site, files, zone),
         "",
         *_time(files, zone, doubts),
         "",
@@ -66,6 +66,19 @@ def map_text(
 def _common(files: Sequence[FileMap], key: str) -> str:
     values = [getattr(file, key) for file in files]
     return max(set(values), key=values.count)
+
+
+def _site(site: str, files: Sequence[FileMap], zone: str) -> list[str]:
+    """Return the site, and in which time reports speak where stamps need no zone."""
+    name = f"id = {quote(site)}"
+    if any(file.stamps == "local" for file in files):
+        return [f"site = {{ {name} }}"]
+    if zone:
+        return [f"site = {{ {name}, report_zone = {quote(zone)} }}"]
+    return [
+        "# Reports will speak UTC: add report_zone, an IANA name, for the site's time.",
+        f"site = {{ {name} }}",
+    ]
 
 
 def _time(files: Sequence[FileMap], zone: str, doubts: Sequence[str]) -> list[str]:

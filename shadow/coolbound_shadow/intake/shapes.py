@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Sequence
 
+from coolbound_shadow.intake.file_types import NULL_TOKENS, TextForm
 from coolbound_shadow.intake.guesses import Guess
-from coolbound_shadow.intake.map_types import NULL_TOKENS, TextForm
 from coolbound_shadow.intake.sniff_marks import is_number
 from coolbound_shadow.intake.sniff_text import states_of
 from coolbound_shadow.intake.sniff_time import formats_for

@@ -10,13 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from coolbound_shadow.intake.exports import EXCEL, PARQUET, Export, as_text, sheet_names
+from coolbound_shadow.intake.file_types import NULL_TOKENS, ColumnRef, FileMap, TextForm
 from coolbound_shadow.intake.guesses import Guess
-from coolbound_shadow.intake.map_types import (
-    NULL_TOKENS,
-    ColumnRef,
-    FileMap,
-    TextForm,
-)
 from coolbound_shadow.intake.shapes import (
     Sample,
     kind_of,

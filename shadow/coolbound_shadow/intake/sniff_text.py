@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from coolbound_shadow.intake.file_types import NULL_TOKENS, TextForm
 from coolbound_shadow.intake.guesses import Guess
-from coolbound_shadow.intake.map_types import NULL_TOKENS, TextForm
 from coolbound_shadow.intake.sniff_marks import NUMBER, is_number, sniff_marks
 from coolbound_shadow.intake.sniff_time import is_time_like
 from coolbound_shadow.intake.words import concepts, state_of, unit_of

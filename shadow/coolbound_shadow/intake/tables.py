@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from coolbound_envs.tables import InputError
 from coolbound_shadow.intake.exports import PARQUET, Export, as_text
-from coolbound_shadow.intake.map_types import ColumnRef, FileMap
+from coolbound_shadow.intake.file_types import ColumnRef, FileMap
 from coolbound_shadow.intake.text_blocks import Batch, Head, read_head, text_jobs
 
 WORKERS = 2

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from coolbound_envs.tables import InputError
-from coolbound_shadow.intake.map_types import FileMap, TextForm
+from coolbound_shadow.intake.file_types import FileMap, TextForm
 from coolbound_shadow.intake.reasons import EMPTY_LINE, WRONG_CELLS
 
 BLOCK = 1 << 23

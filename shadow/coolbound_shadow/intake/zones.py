@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from coolbound_envs.tables import InputError
-from coolbound_shadow.intake.map_types import FileMap, TimeMap
+from coolbound_shadow.intake.file_types import FileMap
+from coolbound_shadow.intake.map_types import TimeMap
 from coolbound_shadow.intake.reasons import (
     ABBREVIATION,
     IN_FUTURE,

@@ -40,9 +40,11 @@ TICKS = (
     f"SELECT seq, body FROM ledger WHERE {IS_TICK} AND {RUN} = ? AND {TIME} > ? "
     f"AND {TIME} <= ? ORDER BY {TIME} LIMIT ?"
 )
-ENDS = (
-    f"SELECT min({TIME}), max({TIME}) FROM ledger "
+# One end at a time: the index then answers at once, however long the run.
+ENDS = tuple(
+    f"SELECT {end}({TIME}) FROM ledger "
     f"WHERE {IS_TICK} AND {RUN} = ? AND {TIME} BETWEEN ? AND ?"
+    for end in ("min", "max")
 )
 
 
@@ -144,7 +146,9 @@ def run_extent(
     low = FIRST if start is None else second_text(start)
     high = LAST if end is None else second_text(end)
     with closing(open_reading(folder)) as connection:
-        first, last = connection.execute(ENDS, (run, low, high)).fetchone()
+        first, last = (
+            connection.execute(end, (run, low, high)).fetchone()[0] for end in ENDS
+        )
     return None if first is None else (epoch(first), epoch(last))
 
 

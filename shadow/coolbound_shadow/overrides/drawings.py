@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup, escape
 
 from coolbound_shadow.overrides.event_types import EventKind
-from coolbound_shadow.report_figures import svg
+from coolbound_shadow.report_axes import svg
 
 WIDTH = 720
 RIGHT = 10

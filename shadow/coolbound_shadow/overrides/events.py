@@ -13,7 +13,7 @@ from coolbound_shadow.overrides.event_types import (
 )
 from coolbound_shadow.overrides.holds import override_events
 from coolbound_shadow.overrides.interventions import interventions
-from coolbound_shadow.overrides.material import Material, read_material
+from coolbound_shadow.overrides.material import Material, Told, read_material
 from coolbound_shadow.overrides.outcomes import Bounds, Measured
 
 SERIOUSNESS = tuple(EventKind)
@@ -26,6 +26,7 @@ def read_events(
     end: int | None = None,
     run: str | None = None,
     bounds: Bounds | None = None,
+    told: Sequence[Told] | None = None,
 ) -> tuple[Event, ...]:
     """Return the events that overlap a period, whole, by start.
 
@@ -40,8 +41,9 @@ def read_events(
             given whatever the run.
         bounds: Between what each measured quantity shall stay; without them an
             outcome does not say whether it was within its limit.
+        told: All records that are no ticks, where they were read before.
     """
-    return events_of(read_material(reader, start, end, run), bounds)
+    return events_of(read_material(reader, start, end, run, told), bounds)
 
 
 def events_of(material: Material, bounds: Bounds | None = None) -> tuple[Event, ...]:

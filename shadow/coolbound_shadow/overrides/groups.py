@@ -7,12 +7,10 @@ from typing import final
 
 from coolbound_shadow.overrides.event_types import Event, EventKind
 from coolbound_shadow.overrides.events import SERIOUSNESS, ranked
+from coolbound_shadow.shift_plan import ShiftPlan
 
 HOUR_S = 3600
 DAY_S = 86400
-
-SHIFTS = (("early", 6, 14), ("late", 14, 22), ("night", 22, 6))
-"""Shifts by local hour: name, first hour, hour at which the next begins."""
 
 REPEATED_DAYS = 3
 """On as many days at the same hour, an event is a repeat. [1]"""
@@ -75,13 +73,9 @@ def local_day(event: Event) -> int:
     return (event.start + event.offset) // DAY_S
 
 
-def shift_of(hour: int) -> str:
-    """Return the shift of a local hour."""
-    for name, first, last in SHIFTS:
-        is_in = first <= hour < last if first < last else hour >= first or hour < last
-        if is_in:
-            return name
-    raise ValueError(hour)
+def shift_name(event: Event, plan: ShiftPlan) -> str:
+    """Return the shift in which an event began."""
+    return plan.name_at((event.start + event.offset) % DAY_S // 60)
 
 
 def counted(

@@ -5,11 +5,11 @@ outcome a day later is there. All other records are few and read in order.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, final
 
-from coolbound_shadow.ledger.reader import LedgerReader
+from coolbound_shadow.ledger.reader import LAST_SEQ, LedgerReader
 from coolbound_shadow.ledger.records import Kind
 from coolbound_shadow.overrides.columns import (
     Ticks,
@@ -89,7 +89,7 @@ class Material:
         found: dict[str, tuple[ReviewNote, ...]] = {}
         for each in self.of_kind(Kind.REVIEW):
             subject = each.body["subject"]
-            found[subject] = (*found.get(subject, ()), _note(each))
+            found[subject] = (*found.get(subject, ()), note_of(each))
         return found
 
     def outcomes(
@@ -105,11 +105,24 @@ class Material:
         }
 
 
-def _note(told: Told) -> ReviewNote:
+def note_of(told: Told) -> ReviewNote:
+    """Return what a person said, of the record of a review."""
     body = told.body
     return ReviewNote(
         told.seq, body["user"], body["action"], body["text"], body["recorded"]
     )
+
+
+def read_told(reader: LedgerReader, first: int = 1, last: int = LAST_SEQ) -> list[Told]:
+    """Return the records that are no ticks, in order; the whole ledger is gone through.
+
+    Args:
+        reader: The ledger.
+        first: Place of the first record. [1]
+        last: Place of the last record. [1]
+    """
+    entries = reader.entries(first, last, READ)
+    return [Told(e.seq, data["kind"], data) for e in entries for data in (e.data,)]
 
 
 def read_material(
@@ -117,6 +130,7 @@ def read_material(
     start: int | None = None,
     end: int | None = None,
     run: str | None = None,
+    told: Sequence[Told] | None = None,
 ) -> Material:
     """Read what a ledger holds about a period.
 
@@ -125,12 +139,9 @@ def read_material(
         start: The period begins after this instant, UTC epoch; None for all. [s]
         end: The period ends here, UTC epoch; None for all. [s]
         run: Name of the run; None for all.
+        told: All records that are no ticks, where they were read before.
     """
-    told = tuple(
-        Told(entry.seq, data["kind"], data)
-        for entry in reader.entries(kinds=READ)
-        for data in (entry.data,)
-    )
+    told = tuple(read_told(reader) if told is None else told)
     runs = [name for name in run_names(reader.folder) if run in (None, name)]
     first, last = _period(reader.folder, runs, told, start, end)
     found = [_whole_events(reader.folder, name, first, last) for name in runs]

@@ -23,6 +23,7 @@ from coolbound_shadow.overrides.outcomes import Bounds
 from coolbound_shadow.overrides.references import References
 from coolbound_shadow.overrides.sections import notes, sections
 from coolbound_shadow.overrides.words import length, moment, utc_moment
+from coolbound_shadow.shift_plan import USUAL, ShiftPlan
 
 
 @final
@@ -35,12 +36,14 @@ class Heading:
         title: The plant in one line.
         zone: IANA name of its time zone.
         limits_of: Digest of the site file whose limits judge the outcomes.
+        plan: The hours of its shifts.
     """
 
     site: str
     title: str
     zone: str
     limits_of: str
+    plan: ShiftPlan = USUAL
 
 
 @final
@@ -95,6 +98,7 @@ def make(
         steps=sum(f.decisions for f in figures),
         seconds=sum(f.decisions * f.step_s for f in figures),
         refs=refs,
+        plan=heading.plan,
     )
     context = {
         "heading": heading,

@@ -8,14 +8,13 @@ from typing import Any, final
 from coolbound_shadow.overrides.event_types import Event, EventKind
 from coolbound_shadow.overrides.figures import BadPeriod, RunFigures
 from coolbound_shadow.overrides.groups import (
-    SHIFTS,
     Group,
     Repeat,
     counted,
     lasted,
     lead,
     local_hour,
-    shift_of,
+    shift_name,
 )
 from coolbound_shadow.overrides.references import References
 from coolbound_shadow.overrides.words import (
@@ -33,6 +32,7 @@ from coolbound_shadow.overrides.words import (
     utc_moment,
     with_unit,
 )
+from coolbound_shadow.shift_plan import USUAL, ShiftPlan
 
 ACTIONS = {"comment": "comment", "accept": "accepted", "sign_off": "signed off"}
 HOUR_S, DAY_S = 3600, 86400
@@ -49,6 +49,7 @@ class View:
         steps: Decisions in the period, all runs. [1]
         seconds: Time that they cover. [s]
         refs: Collects the records that are named.
+        plan: The hours of the shifts.
     """
 
     until: int
@@ -56,6 +57,7 @@ class View:
     steps: int
     seconds: int
     refs: References
+    plan: ShiftPlan = USUAL
 
 
 def event_row(event: Event, view: View) -> dict[str, Any]:
@@ -180,15 +182,15 @@ def _point_row(name: str, events: list[Event], view: View) -> dict[str, Any]:
 
 def shift_rows(events: Sequence[Event], view: View) -> list[dict[str, Any]]:
     """Return the events that began in each shift, by kind."""
-    found = counted(events, lambda event: shift_of(local_hour(event)))
+    found = counted(events, lambda event: shift_name(event, view.plan))
     rows = []
-    for name, first, last in SHIFTS:
+    for name in view.plan.names:
         kinds = found.get(name, Counter())
-        own = [e for e in events if shift_of(local_hour(e)) == name]
+        own = [e for e in events if shift_name(e, view.plan) == name]
         latest = max(own, key=lambda e: e.start, default=None)
         rows.append(
             {
-                "name": f"{name}, {first:02d}:00 to {last:02d}:00",
+                "name": f"{name}, {view.plan.hours(name)}",
                 "counts": [f"{kinds[kind]:,}" for kind in EventKind],
                 "latest": view.refs.link(latest.records[-1]) if latest else NONE,
             }

@@ -8,7 +8,7 @@ from coolbound_shadow.overrides import charts, rows
 from coolbound_shadow.overrides.event_types import Event, EventKind
 from coolbound_shadow.overrides.events import ranked
 from coolbound_shadow.overrides.figures import bad_periods
-from coolbound_shadow.overrides.groups import REPEATED_DAYS, SHIFTS, grouped, repeats
+from coolbound_shadow.overrides.groups import REPEATED_DAYS, grouped, repeats
 from coolbound_shadow.overrides.material import Material, Told
 from coolbound_shadow.overrides.words import length
 
@@ -45,7 +45,7 @@ def sections(
         "interventions": f"{len(order) - len(holds):,}",
         "points": rows.point_rows(events, view),
         "shifts": rows.shift_rows(events, view),
-        "shift_names": ", ".join(f"{n} {a:02d} to {b:02d}" for n, a, b in SHIFTS),
+        "shift_names": view.plan.words(),
         "hours": charts.by_hour(events),
         "days": charts.by_day(events, material, view.offset),
         "repeats": [rows.repeat_row(r, view) for r in again[:REPEATS_SHOWN]],

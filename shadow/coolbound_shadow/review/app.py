@@ -30,6 +30,7 @@ from coolbound_shadow.overrides.outcomes import Bounds
 from coolbound_shadow.review.book import Book, Watch
 from coolbound_shadow.review.log_ins import LONGEST_S, LogIns, Throttle
 from coolbound_shadow.review.users import Role, Users, read_users
+from coolbound_shadow.shift_plan import USUAL, ShiftPlan
 
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
@@ -77,6 +78,7 @@ class Setup:
         names: Names under which browsers may ask, besides loopback.
         port: Port that is served. [1]
         is_tls: True where browsers come by TLS, through a reverse proxy.
+        plan: The hours of the site's shifts.
         check_every_s: Least time between two checks of the ledger. [s]
     """
 
@@ -89,6 +91,7 @@ class Setup:
     names: Sequence[str] = ()
     port: int = 0
     is_tls: bool = False
+    plan: ShiftPlan = USUAL
     check_every_s: float = 60.0
 
 

@@ -14,14 +14,29 @@ from coolbound_shadow.ledger.keys import PublicKeys
 from coolbound_shadow.ledger.reader import LedgerReader
 from coolbound_shadow.ledger.records import Kind
 from coolbound_shadow.ledger.verify import verify
-from coolbound_shadow.overrides.columns import epoch, local_offset, run_names
+from coolbound_shadow.overrides.columns import (
+    IS_TICK,
+    RUN,
+    TIME,
+    epoch,
+    local_offset,
+    run_names,
+)
 from coolbound_shadow.overrides.event_types import Event, EventKind, ReviewNote
 from coolbound_shadow.overrides.events import SERIOUSNESS, read_events
-from coolbound_shadow.overrides.material import DAY_S, SLACK_S
+from coolbound_shadow.overrides.material import (
+    DAY_S,
+    SLACK_S,
+    Told,
+    note_of,
+    read_told,
+)
 from coolbound_shadow.overrides.outcomes import Bounds
 
 TIMED: Final = (Kind.TICK, Kind.OVERRIDE, Kind.OUTCOME)
 """Records that change an event."""
+
+FIRST_TICK: Final = f"SELECT min({TIME}) FROM ledger WHERE {IS_TICK} AND {RUN} = ?"
 
 LAST_TICK: Final = (
     "SELECT json_extract(body, '$.time'), json_extract(body, '$.local') FROM ledger "
@@ -44,6 +59,7 @@ class Look:
         runs: Names of the shadow runs.
         last_tick: UTC epoch of the tick written last; None for none. [s]
         offset: Local time minus UTC at that tick, or at the last event. [s]
+        first_tick: UTC epoch of the tick written first; None for none. [s]
     """
 
     tail: Tail
@@ -52,6 +68,7 @@ class Look:
     runs: tuple[str, ...]
     last_tick: int | None
     offset: int
+    first_tick: int | None = None
 
     def event(self, key: str) -> Event | None:
         """Return the event of a key."""
@@ -76,6 +93,7 @@ class Book:
         self.bounds = bounds
         self._lock = threading.Lock()
         self._look: Look | None = None
+        self._told: tuple[Told, ...] = ()
 
     def look(self) -> Look:
         """Return the ledger as it is now.
@@ -111,14 +129,18 @@ class Book:
         return old.seq == 0 or self.reader.entry(old.seq).hash == old.hash
 
     def _first(self, tail: Tail) -> Look:
-        notes = _with_notes({}, self.reader.entries(1, tail.seq, [Kind.REVIEW]))
-        events = read_events(self.reader, bounds=self.bounds)
+        self._told = tuple(read_told(self.reader, last=tail.seq))
+        notes = _with_notes({}, self._told)
+        events = read_events(self.reader, bounds=self.bounds, told=self._told)
         runs = tuple(run_names(self.reader.folder))
         return self._made(tail, events, notes, runs)
 
     def _later(self, old: Look, tail: Tail) -> Look:
         first = old.tail.seq + 1
-        said = self.reader.entries(first, tail.seq, [Kind.REVIEW])
+        said = read_told(self.reader, first, tail.seq)
+        # A look that failed half-way may have read them before.
+        kept = tuple(told for told in self._told if told.seq < first)
+        self._told = (*kept, *said)
         notes = _with_notes(old.notes, said)
         earliest, runs = _extent(self.reader.entries(first, tail.seq, TIMED))
         if not runs <= set(old.runs):
@@ -133,7 +155,8 @@ class Book:
         # A day: what was measured then is an outcome of an event that began before.
         since = earliest - DAY_S - SLACK_S
         kept = [e for e in old.events if e.end is not None and e.end <= since]
-        return [*kept, *read_events(self.reader, since, bounds=self.bounds)]
+        newer = read_events(self.reader, since, bounds=self.bounds, told=self._told)
+        return [*kept, *newer]
 
     def _made(
         self, tail: Tail, events: Iterable[Event], notes: Notes, runs: tuple[str, ...]
@@ -151,7 +174,12 @@ class Book:
             runs=runs,
             last_tick=epoch(row[0]) if row else None,
             offset=offset,
+            first_tick=min(map(self._begin, runs), default=None),
         )
+
+    def _begin(self, run: str) -> int:
+        """Return the time of a run's first tick [s]."""
+        return epoch(self.reader.connection.execute(FIRST_TICK, (run,)).fetchone()[0])
 
 
 def _extent(entries: Iterable[Entry]) -> tuple[int | None, set[str]]:
@@ -173,14 +201,12 @@ def _whoever_ran(event: Event, runs: Sequence[str]) -> Event:
     return dataclasses.replace(event, given={}) if is_shared else event
 
 
-def _with_notes(old: Notes, entries: Iterable[Entry]) -> Notes:
+def _with_notes(old: Notes, told: Iterable[Told]) -> Notes:
     found = dict(old)
-    for entry in entries:
-        body = entry.data
-        note = ReviewNote(
-            entry.seq, body["user"], body["action"], body["text"], body["recorded"]
-        )
-        found[body["subject"]] = (*found.get(body["subject"], ()), note)
+    for each in told:
+        if each.kind == Kind.REVIEW:
+            about = each.body["subject"]
+            found[about] = (*found.get(about, ()), note_of(each))
     return found
 
 

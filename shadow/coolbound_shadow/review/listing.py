@@ -4,13 +4,16 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from typing import Final, final
+from typing import Final, TypeVar, final
 
 from coolbound_shadow.overrides.event_types import Event, EventKind, ReviewNote
 from coolbound_shadow.overrides.events import ranked
 from coolbound_shadow.overrides.words import subject
 from coolbound_shadow.review.book import Look
-from coolbound_shadow.review.shifts import SHIFT_NAMES, shift_at
+from coolbound_shadow.review.shifts import shift_at
+from coolbound_shadow.shift_plan import USUAL, ShiftPlan
+
+T = TypeVar("T")
 
 PAGE: Final = 50
 """Events on a page. [1]"""
@@ -93,7 +96,7 @@ class Wanted:
     wrong: tuple[str, ...] = ()
 
 
-def wanted(given: Mapping[str, str]) -> Wanted:
+def wanted(given: Mapping[str, str], plan: ShiftPlan = USUAL) -> Wanted:
     """Return what a query asks for; what it does not say well is named in `wrong`."""
     wrong: list[str] = []
 
@@ -118,7 +121,7 @@ def wanted(given: Mapping[str, str]) -> Wanted:
         last=day("to"),
         kind=one("kind", [kind.value for kind in EventKind]),
         subject=given.get("subject", "").strip(),
-        shift=one("shift", SHIFT_NAMES),
+        shift=one("shift", plan.names),
         state=one("state", [state.value for state in State]),
         run=given.get("run", "").strip(),
         text=given.get("text", "").strip()[:200],
@@ -128,13 +131,13 @@ def wanted(given: Mapping[str, str]) -> Wanted:
     )
 
 
-def found_rows(look: Look, wish: Wanted) -> list[Row]:
+def found_rows(look: Look, wish: Wanted, plan: ShiftPlan = USUAL) -> list[Row]:
     """Return the events that a visitor asks for, in the order asked for."""
     rows = [row_of(event, look) for event in look.events]
-    return _ordered([row for row in rows if _is_wanted(row, wish)], wish.order)
+    return _ordered([row for row in rows if _is_wanted(row, wish, plan)], wish.order)
 
 
-def _is_wanted(row: Row, wish: Wanted) -> bool:
+def _is_wanted(row: Row, wish: Wanted, plan: ShiftPlan) -> bool:
     event = row.event
     begins = _local_day(event.start + event.offset)
     ends = None if event.end is None else _local_day(event.end + event.offset)
@@ -145,9 +148,13 @@ def _is_wanted(row: Row, wish: Wanted) -> bool:
         and wish.subject in ("", event.subject)
         and wish.state in ("", row.state)
         and wish.run in ("", event.run)
-        and (not wish.shift or shift_at(event.start + event.offset).name == wish.shift)
+        and (not wish.shift or _shift_name(event, plan) == wish.shift)
         and (not wish.text or _says(row, wish.text.casefold()))
     )
+
+
+def _shift_name(event: Event, plan: ShiftPlan) -> str:
+    return shift_at(event.start + event.offset, plan).name
 
 
 def _local_day(local: int) -> date:
@@ -177,7 +184,7 @@ def _lasted(event: Event) -> float:
     return float("inf") if event.end is None else event.end - event.start
 
 
-def page_of(rows: Sequence[Row], page: int) -> tuple[Sequence[Row], int, int]:
+def page_of(rows: Sequence[T], page: int) -> tuple[Sequence[T], int, int]:
     """Return the rows of a page, its number, cut to what there is, and all pages."""
     pages = max(1, -(-len(rows) // PAGE))
     number = min(max(1, page), pages)

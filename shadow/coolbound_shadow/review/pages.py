@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any
 
 from flask import (
     Blueprint,
@@ -14,7 +13,6 @@ from flask import (
     redirect,
     render_template,
     request,
-    session,
     url_for,
 )
 
@@ -33,18 +31,20 @@ from coolbound_shadow.review.listing import (
     row_of,
     wanted,
 )
+from coolbound_shadow.review.log_in_pages import add_log_in
 from coolbound_shadow.review.posting import MOST_TEXT, append_once, clean
-from coolbound_shadow.review.shifts import SHIFT_NAMES, Shift, shift_at, shift_of
+from coolbound_shadow.review.shifts import Shift, shift_at, shift_of
+from coolbound_shadow.review.signing import (
+    NotSignedError,
+    sign_off_of,
+    standing_of,
+    standings,
+)
 from coolbound_shadow.review.trend import trend
-from coolbound_shadow.review.users import Role, is_password, plain
-
-FREE_BY_USER: Final = 5
-"""Attempts to log in that cost no wait, for one name. [1]"""
-
-FREE_BY_ADDRESS: Final = 20
-"""The same from one address, behind which there may be many people. [1]"""
+from coolbound_shadow.review.users import Role
 
 pages = Blueprint("pages", __name__)
+add_log_in(pages)
 
 
 def _desk() -> Desk:
@@ -71,60 +71,12 @@ def _on_every_page() -> dict[str, Any]:
     }
 
 
-@pages.route("/log-in", methods=["GET", "POST"])
-def log_in() -> Any:
-    """Show the form, or let in who knows the password."""
-    there = _own_path(request.values.get("next", ""))
-    if g.user:
-        return redirect(there, 303)
-    if request.method == "GET":
-        return render_template("log_in.html", next=there, name="", problem="")
-    name, password = (
-        plain(request.form.get("name", ""))[:64],
-        request.form.get("password", ""),
-    )
-    free = {f"user {name}": FREE_BY_USER, f"at {request.remote_addr}": FREE_BY_ADDRESS}
-    wait = _desk().throttle.attempt(free)
-    if wait > 0.0:
-        return _no_entry(
-            there, name, 429, f"Too many attempts: wait {wait:.0f} s.", wait
-        )
-    user = _desk().users().get(name)
-    if not is_password(user, password) or user is None:
-        return _no_entry(there, name, 401, "Name or password is wrong.")
-    _desk().throttle.succeeded(f"user {name}")
-    session.clear()
-    session.permanent = True
-    session["log_in"] = _desk().log_ins.begin(name, user.mark)
-    return redirect(there, 303)
-
-
-def _no_entry(there: str, name: str, code: int, problem: str, wait: float = 0.0) -> Any:
-    page = render_template("log_in.html", next=there, name=name, problem=problem)
-    return page, code, {"Retry-After": f"{wait:.0f}"} if wait else {}
-
-
-def _own_path(given: str) -> str:
-    """Return a path of this page, the list's for anything else."""
-    parts = urlsplit(given) if given.isprintable() and "\\" not in given else None
-    is_own = parts and not parts.scheme and not parts.netloc
-    is_path = given.startswith("/") and not given.startswith("//")
-    return given if is_own and is_path else "/"
-
-
-@pages.post("/log-out")
-def log_out() -> Any:
-    """End the log-in, here and on the server."""
-    _desk().log_ins.end(session.get("log_in", ""))
-    session.clear()
-    return redirect(url_for("pages.log_in"), 303)
-
-
 @pages.get("/")
 def events() -> Any:
     """Show the list of events."""
-    look, wish = _desk().book.look(), wanted(request.args)
-    rows = found_rows(look, wish)
+    look, plan = _desk().book.look(), _desk().setup.plan
+    wish = wanted(request.args, plan)
+    rows = found_rows(look, wish, plan)
     page, number, count = page_of(rows, wish.page)
     query = {k: v for k, v in request.args.items() if v and k != "page"}
     subjects = {
@@ -141,7 +93,7 @@ def events() -> Any:
         summary=shown.summary([row_of(event, look) for event in look.events]),
         kind_options=_named(EventKind),
         state_options=_named(State),
-        shift_options=_named(SHIFT_NAMES),
+        shift_options=_named(plan.names),
         run_options=_named(look.runs),
         subject_options=sorted(subjects.items(), key=lambda item: item[1]),
         orders=ORDERS,
@@ -165,7 +117,7 @@ def event(key: str) -> Any:
         details=shown.details(row.event),
         trend=trend(setup.ledger, row.event, setup.bounds, look.runs),
         notes=shown.notes(row.notes, row.event.offset),
-        shift=shift_at(row.event.start + row.event.offset),
+        shift=shift_at(row.event.start + row.event.offset, setup.plan),
         seen=look.tail.seq,
         is_accepted_by_me=any(
             n.user == g.user and n.action == "accept" for n in row.notes
@@ -205,8 +157,11 @@ def comment(key: str) -> Any:
 
 
 def _append(action: str, about: str, records: tuple[int, ...], text: str) -> None:
+    _record(Review(g.user, action, about, records, text))
+
+
+def _record(review: Review) -> None:
     setup = _desk().setup
-    review = Review(g.user, action, about, records, text)
     # One accepts once, whatever the form said; words may be said again later.
     seq = append_once(setup.ledger, setup.signer, review, _seen())
     flash(f"Recorded as {seq:,}." if seq else "It was recorded already.")
@@ -225,7 +180,7 @@ def latest_shift() -> Any:
     look = _desk().book.look()
     last = look.events[-1].start if look.events else 0
     local = (last if look.last_tick is None else look.last_tick - 1) + look.offset
-    found = shift_at(local)
+    found = shift_at(local, _desk().setup.plan)
     return redirect(
         url_for("pages.shift", day=found.day.isoformat(), name=found.name), 303
     )
@@ -233,12 +188,34 @@ def latest_shift() -> Any:
 
 def _shift(day: str, name: str) -> Shift:
     try:
-        found = shift_of(date.fromisoformat(day), name)
+        found = shift_of(date.fromisoformat(day), name, _desk().setup.plan)
     except (ValueError, OverflowError):
         found = None
     if found is None:
         abort(404, "There is no such shift.")
     return found
+
+
+@pages.get("/shifts")
+def shifts() -> Any:
+    """Show which shifts are signed off, and which are not."""
+    look, plan = _desk().book.look(), _desk().setup.plan
+    found = standings(look, plan)
+    is_open = request.args.get("only", "") == "open"
+    kept = [s for s in found if s.is_over and not s.signed_by] if is_open else found
+    page = request.args.get("page", "1")
+    number = int(page) if page.isascii() and page.isdecimal() and len(page) < 7 else 1
+    lines, number, count = page_of(kept, number)
+    return render_template(
+        "shifts.html",
+        lines=[shown.standing(each, look) for each in lines],
+        plan=plan.words(),
+        only="open" if is_open else "",
+        number=number,
+        pages=count,
+        total=len(kept),
+        **shown.standing_counts(found),
+    )
 
 
 @pages.get("/shift/<day>/<name>")
@@ -247,20 +224,18 @@ def shift(day: str, name: str) -> Any:
     look, found = _desk().book.look(), _shift(day, name)
     rows = [row_of(event, look) for event in look.events]
     own = [row for row in rows if found.holds(row.event)]
-    signed = look.notes.get(found.subject, ())
-    last = max((note.seq for note in signed), default=0)
+    signed, plan = look.notes.get(found.subject, ()), _desk().setup.plan
+    standing = standing_of(look, found, own)
     return render_template(
         "shift.html",
         it=found,
         lines=[shown.line(row, look) for row in own],
         earlier=[shown.line(row, look) for row in rows if found.meets(row.event)],
-        open_count=sum(row.state is not State.ACCEPTED for row in own),
+        open_count=standing.unaccepted,
         signed=shown.notes(signed, look.offset),
-        later=sum(min(row.event.records, default=0) > last for row in own)
-        if signed
-        else 0,
-        before=shift_at(found.start - 1),
-        after=shift_at(found.end),
+        later=standing.later,
+        before=shift_at(found.start - 1, plan),
+        after=shift_at(found.end, plan),
         hours=shown.hours(found),
         seen=look.tail.seq,
     )
@@ -269,18 +244,13 @@ def shift(day: str, name: str) -> Any:
 @pages.post("/shift/<day>/<name>/sign-off")
 def sign_off(day: str, name: str) -> Any:
     """Put on record that the user signs a shift off, if the ledger holds."""
-    found, text, seen = _shift(day, name), clean(request.form.get("text", "")), _seen()
+    found, text, seen = _shift(day, name), request.form.get("text", ""), _seen()
     checked = _desk().watch.check()
     if not checked.passed:
         abort(409, "Nothing is signed off on a ledger that does not verify.")
-    look = _desk().book.look()
-    own = [row_of(e, look) for e in look.events if found.holds(e)]
-    if any(min(row.event.records, default=0) > seen for row in own):
-        abort(
-            409, "Events came in since you opened the shift: go back and look at them."
-        )
-    if not text and any(row.state is not State.ACCEPTED for row in own):
-        abort(400, "Events of this shift are not accepted yet: say why you sign off.")
-    records = sorted({seq for row in own for seq in row.event.records})
-    _append("sign_off", found.subject, tuple(records), text)
+    try:
+        review = sign_off_of(_desk().book.look(), found, g.user, text, seen)
+    except NotSignedError as error:
+        abort(error.code, str(error))
+    _record(review)
     return redirect(url_for("pages.shift", day=day, name=name), 303)

@@ -5,12 +5,10 @@ from datetime import UTC, date, datetime
 from typing import Final, final
 
 from coolbound_shadow.overrides.event_types import Event
-from coolbound_shadow.overrides.groups import SHIFTS
+from coolbound_shadow.shift_plan import USUAL, ShiftPlan
 
-HOUR_S: Final = 3600
+MINUTE_S: Final = 60
 DAY_S: Final = 86400
-
-SHIFT_NAMES: Final = tuple(name for name, _, _ in SHIFTS)
 
 
 @final
@@ -47,27 +45,27 @@ class Shift:
         )
 
 
-def shift_of(day: date, name: str) -> Shift | None:
+def shift_of(day: date, name: str, plan: ShiftPlan = USUAL) -> Shift | None:
     """Return a shift, or None where the site has none of that name."""
+    if name not in plan.names:
+        return None
     midnight = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-    for each, first, last in SHIFTS:
-        if each == name:
-            hours = (last - first) % 24 or 24
-            start = midnight + first * HOUR_S
-            return Shift(day, name, start, start + hours * HOUR_S)
-    return None
+    start = midnight + plan.begins[plan.names.index(name)] * MINUTE_S
+    return Shift(day, name, start, start + plan.length_min(name) * MINUTE_S)
 
 
-def shift_at(local: int) -> Shift:
+def shift_at(local: int, plan: ShiftPlan = USUAL) -> Shift:
     """Return the shift of an instant.
 
     Args:
         local: On the site's clock, as if that were UTC, epoch. [s]
+        plan: The hours of the shifts.
     """
-    for days in (0, 1):
-        day = datetime.fromtimestamp(local - days * DAY_S, UTC).date()
-        for name in SHIFT_NAMES:
-            found = shift_of(day, name)
-            if found and found.start <= local < found.end:
-                return found
-    raise AssertionError(f"the shifts leave out {local}")
+    minute = local % DAY_S // MINUTE_S
+    name = plan.name_at(minute)
+    # Before the day's first beginning the last shift of the day before goes on.
+    is_before = minute < plan.begins[0]
+    day = datetime.fromtimestamp(local - is_before * DAY_S, UTC).date()
+    found = shift_of(day, name, plan)
+    assert found is not None
+    return found

@@ -26,6 +26,7 @@ from coolbound_shadow.report_rows import number
 from coolbound_shadow.review.book import Checked, Look
 from coolbound_shadow.review.listing import Row, State
 from coolbound_shadow.review.shifts import Shift
+from coolbound_shadow.review.signing import Standing
 
 STATE_SHAPES = {
     State.OPEN: "\u25cb",
@@ -38,6 +39,14 @@ ACTIONS = {
     "accept": "\u2713 accepted",
     "comment": "\u275d commented",
     "sign_off": "\u2713 signed off",
+}
+
+STANDING_SHAPES = {"signed": "\u2713", "unsigned": "\u25cb", "running": "\u25d0"}
+
+STANDING_WORDS = {
+    "signed": "signed off",
+    "unsigned": "not signed off",
+    "running": "not over yet",
 }
 
 HASH_SHOWN = 12
@@ -221,6 +230,32 @@ def notes(found: Sequence[ReviewNote], offset: int) -> list[dict[str, Any]]:
         }
         for note in found
     ]
+
+
+def standing(found: Standing, look: Look) -> dict[str, Any]:
+    """Return how far the review of a shift is, as the overview shows it."""
+    state = "signed" if found.signed_by else "unsigned" if found.is_over else "running"
+    at = moment(epoch(found.signed), look.offset) if found.signed else ""
+    return {
+        "day": found.shift.day.isoformat(),
+        "name": found.shift.name,
+        "hours": hours(found.shift),
+        "events": f"{found.events:,}",
+        "unaccepted": f"{found.unaccepted:,}" if found.unaccepted else "",
+        "state": state,
+        "shape": STANDING_SHAPES[state],
+        "word": STANDING_WORDS[state],
+        "signed_by": found.signed_by,
+        "signed": at,
+        "later": f"{found.later:,}" if found.later else "",
+    }
+
+
+def standing_counts(found: Sequence[Standing]) -> dict[str, str]:
+    """Return how many shifts are signed off, and how many wait for it."""
+    over = [each for each in found if each.is_over]
+    signed = sum(bool(each.signed_by) for each in over)
+    return {"signed_count": f"{signed:,}", "waiting": f"{len(over) - signed:,}"}
 
 
 def hours(shift: Shift) -> str:

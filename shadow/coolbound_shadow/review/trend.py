@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, final
 
@@ -26,7 +25,15 @@ from coolbound_shadow.overrides.outcomes import (
     Bounds,
 )
 from coolbound_shadow.overrides.words import length, moment, subject
-from coolbound_shadow.report_figures import LEFT, RIGHT, WIDTH, Frame, Line, svg
+from coolbound_shadow.report_axes import (
+    LEFT,
+    Frame,
+    Line,
+    rule,
+    svg,
+    time_axis,
+    value_axis,
+)
 from coolbound_shadow.report_rows import number
 
 AROUND_S: Final = 7200
@@ -188,9 +195,9 @@ def _figure(panel: Panel, ticks: Ticks, event: Event, until: int) -> Markup:
     frame = _frame(panel, local)
     body = [
         _shade(frame, edges, event),
-        *_value_axis(frame),
+        *value_axis(frame, 4, 4.0),
         *_time_axis(frame),
-        *(_rule(frame, word, value) for word, value in panel.bounds),
+        *(rule(frame, word, value, "rule", 4.0) for word, value in panel.bounds),
         *(_path(frame, local, ticks.step_s, line) for line in panel.lines),
         *_legend(panel),
     ]
@@ -235,45 +242,10 @@ def _shade(frame: Frame, edges: tuple[int, int], event: Event) -> str:
     )
 
 
-def _nice(span: float, count: int) -> float:
-    rough = span / count
-    power = 10.0 ** np.floor(np.log10(rough))
-    return float(next(m for m in (1, 2, 5, 10) if m * power >= rough) * power)
-
-
-def _value_axis(frame: Frame) -> list[str]:
-    step = _nice(frame.high - frame.low, 4)
-    body = []
-    for value in np.arange(np.ceil(frame.low / step) * step, frame.high, step):
-        y = float(frame.y(value))
-        text = (
-            "0" if abs(value) < 1e-9 * step else f"{value:.6g}".replace("-", "\u2212")
-        )
-        body.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
-        body.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" class="end">{text}</text>')
-    return body
-
-
 def _time_axis(frame: Frame) -> list[str]:
     span = frame.end - frame.start
     step = next((s for s in TICKS_S if span / s <= 9), TICKS_S[-1])
-    body = [f'<path class="axis" d="M{LEFT} {frame.bottom:.1f}H{WIDTH - RIGHT}"/>']
-    for time in np.arange(np.ceil(frame.start / step) * step, frame.end + 1, step):
-        x = float(frame.x(time))
-        text = datetime.fromtimestamp(float(time), UTC).strftime("%H:%M")
-        place, y = "end" if x > WIDTH - 24 else "mid", frame.bottom + 18
-        body.append(f'<path class="axis" d="M{x:.1f} {frame.bottom:.1f}v4"/>')
-        body.append(f'<text x="{x:.1f}" y="{y:.1f}" class="{place}">{text}</text>')
-    return body
-
-
-def _rule(frame: Frame, word: str, value: float) -> str:
-    y = float(frame.y(value))
-    return (
-        f'<path class="bound" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>'
-        f'<text x="{WIDTH - RIGHT - 3}" y="{y - 4:.1f}" class="end rule">'
-        f"{escape(word)}</text>"
-    )
+    return time_axis(frame, step, 18.0, lambda t: f"{t:%H:%M}")
 
 
 def _path(frame: Frame, local: np.ndarray, step_s: int, line: Line) -> str:
