@@ -52,7 +52,7 @@ class FrameMemory:
 
     Attributes:
         frames: Raw features of the last k steps, shape (..., k F). [mixed units]
-        is_begun: False before the first decision, shape (...,).
+        is_begun: True where a decision was made before, shape (...,).
     """
 
     frames: jax.Array

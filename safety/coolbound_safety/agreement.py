@@ -68,22 +68,32 @@ def make_tools(model: SafetyModel, safety_filter: SafetyFilter | None = None) ->
     )
 
 
-def _prepared(model: SafetyModel) -> Callable[..., tuple[Options, Memory]]:
-    """Return `guard.prepare`, what is read here fetched in one piece."""
+@dataclasses.dataclass(frozen=True)
+class _Prepare:
+    """`guard.prepare`, what is read here fetched in one piece. Static.
 
+    Attributes:
+        program: The compiled part: packed options, estimate and memory.
+    """
+
+    program: Any
+
+    def __call__(
+        self, memory: Memory, seen: Observation, asked: np.ndarray
+    ) -> tuple[Options, Memory]:
+        """Return what there is to choose from, and the memory after it."""
+        packed, estimate, after = self.program(memory, seen, asked)
+        return dataclasses.replace(unpack(packed), estimate=estimate), after
+
+
+def _prepared(model: SafetyModel) -> _Prepare:
     @jax.jit
     def run(memory: Memory, seen: Observation, asked: jax.Array) -> tuple[Any, ...]:
         options, after = prepare(memory, seen, asked, model)
         parts = dataclasses.replace(options, estimate=options.estimate.stale)
         return pack(parts), options.estimate, after
 
-    def call(
-        memory: Memory, seen: Observation, asked: np.ndarray
-    ) -> tuple[Options, Memory]:
-        packed, estimate, after = run(memory, seen, asked)
-        return dataclasses.replace(unpack(packed), estimate=estimate), after
-
-    return call
+    return _Prepare(run)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -248,8 +248,9 @@ def test_headroom_falls_with_the_age_of_what_was_seen(name: str) -> None:
     # The rows touch at the proposal both times, but where its bounds moved on.
     fallen = (first - second)[used]
     assert used.sum() >= 10
-    assert np.mean(np.abs(fallen - 0.25) < 1e-3) > 0.5
-    np.testing.assert_allclose(np.median(fallen), 0.25, atol=1e-3)
+    assert np.mean(np.abs(fallen - 0.25) < 1e-3) > 0.4
+    others = fallen[np.abs(fallen - 0.25) >= 1e-3]
+    assert not np.any(np.abs(np.diff(np.sort(others))) < 1e-6), "no other value twice"
 
 
 def test_an_absurd_reading_breaks_neither_this_decision_nor_the_next() -> None:

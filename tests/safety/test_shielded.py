@@ -272,10 +272,10 @@ def test_the_backup_keeps_every_limit_while_load_and_wet_bulb_rise(name: str) ->
     assert values.max() <= worst
 
 
-LEFT = {"CA_T_MAX": (0.002, 0.06)}
-"""Share of intervals and worst excess that are left [1], [K]: one interval of 1,728
-with three seeds, by 0.044 K: in free cooling with pumps walked down to 0.40, where
-machines are asked for only once the inlets are hot."""
+LEFT = {"CHW_DP_MIN": (0.002, 5.2)}
+"""Share of intervals and worst excess that are left [1], [kPa]: one interval of 1,728
+with three seeds, by 5.1 kPa: in free cooling with pressure, air and towers at their
+ends, where machines are asked for only as the coils run short."""
 
 
 def test_the_same_key_gives_the_same_day() -> None:
