@@ -112,30 +112,34 @@ def calibration_data(
         "changed": dict(changed),
         "parts": [_part(result, limits) for result in fit.results],
         "missing": missing_channels(fit),
-        "cooling_power": {
-            "meters": list(judgement.meters),
-            "driven": _metrics(judgement.driven, limits),
-            "free": _metrics(judgement.free, limits),
-            "free_meters": {
-                k: _metrics(m, limits) for k, m in judgement.free_meters.items()
-            },
-            "cells": [
-                {
-                    "load": [float(e) for e in LOAD_EDGES[c.load : c.load + 2]],
-                    "wet_bulb": [
-                        float(e) for e in WET_BULB_EDGES[c.wet_bulb : c.wet_bulb + 2]
-                    ],
-                    **_metrics(c.metrics, limits),
-                }
-                for c in judgement.cells
-            ],
-        },
+        "cooling_power": _cooling_power(judgement, limits),
         "temperatures": {k: _temp(e) for k, e in judgement.temperatures.items()},
         "free_run": {
             "operator": run.operator,
             "refused": run.refused,
             "notes": list(run.notes),
         },
+    }
+
+
+def _cooling_power(judgement: Judgement, limits: RefusalLimits) -> dict[str, Any]:
+    return {
+        "meters": list(judgement.meters),
+        "driven": _metrics(judgement.driven, limits),
+        "free": _metrics(judgement.free, limits),
+        "free_meters": {
+            k: _metrics(m, limits) for k, m in judgement.free_meters.items()
+        },
+        "cells": [
+            {
+                "load": [float(e) for e in LOAD_EDGES[c.load : c.load + 2]],
+                "wet_bulb": [
+                    float(e) for e in WET_BULB_EDGES[c.wet_bulb : c.wet_bulb + 2]
+                ],
+                **_metrics(c.metrics, limits),
+            }
+            for c in judgement.cells
+        ],
     }
 
 
