@@ -14,7 +14,7 @@ import numpy as np
 from coolbound_envs.constants import AIR_HEAT
 from coolbound_envs.site import Site
 from coolbound_envs.spec import CHANNEL_NAMES, HALLS, POINT_NAMES
-from coolbound_envs.start_action import HallSizes, as_shares, start_action
+from coolbound_envs.start_action import PlantSizes, as_shares, start_action
 from coolbound_envs.types import Observation
 
 FEATURE_NAMES = (
@@ -22,7 +22,7 @@ FEATURE_NAMES = (
     *(f"applied.{name}" for name in CHANNEL_NAMES),
     "hour_sine",
     "hour_cosine",
-    *(f"schedule.{name}" for name in CHANNEL_NAMES),
+    *(f"shared.{name}" for name in CHANNEL_NAMES),
 )
 """Names of the features, in order. Another start rule needs another prefix: their
 digest tells policies apart that learned to depart from another one."""
@@ -35,10 +35,10 @@ class FeatureMap:
     """Maps observations to features; sizes of one plant. Static.
 
     Attributes:
-        sizes: Of the halls.
+        sizes: What the start rule knows of it.
     """
 
-    sizes: HallSizes
+    sizes: PlantSizes
 
     def __call__(self, observation: Observation) -> jax.Array:
         """Return the features (..., F) of an observation, raw units."""
@@ -57,10 +57,12 @@ def feature_map(site: Site) -> FeatureMap:
     it, crah = site.plant.it, site.plant.crah
     design = float(it.design_power) / HALLS
     return FeatureMap(
-        HallSizes(
+        PlantSizes(
             power=design / 1e3,
             server_flow=design / (AIR_HEAT * float(it.air_rise)),
             flow_base=float(it.flow_base),
             air=float(crah.air_flow) / HALLS,
+            machine=float(site.plant.chiller.capacity) / 1e3,
+            effectiveness=float(site.plant.condenser.economizer_effectiveness),
         )
     )

@@ -9,7 +9,7 @@ IDLE: Final = -1.0e3
 TOLERANCE: Final = 1.0e-3
 """A violation is an h above this: float32 rounding is none. [each limit's unit]"""
 
-GROUPS: Final = ("thermal", "hydronic", "condenser", "machines")
+GROUPS: Final = ("thermal", "airflow", "hydronic", "condenser", "machines")
 """Cost groups of learning, each with its own multiplier."""
 
 KINDS: Final = {
@@ -107,7 +107,7 @@ LIMITS: Final[tuple[LimitSpec, ...]] = (
         "AIRFLOW_RATIO",
         "CRAH air over server air",
         "1",
-        "thermal",
+        "airflow",
         0.01,
         0.05,
         "L",

@@ -231,7 +231,7 @@ def _short_cycle(moment: Moment, limits: LimitValues) -> jax.Array:
 
 
 def group_costs(values: jax.Array) -> jax.Array:
-    """Return the cost of each group, shape (4, ...), from h (21, ...) [1].
+    """Return the cost of each group, shape (5, ...), from h (21, ...) [1].
 
     cost = sum over the group's limits of max(0, h + near) / scale: it begins a
     little inside the limit and grows in proportion, without a cap.

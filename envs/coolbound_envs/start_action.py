@@ -19,7 +19,7 @@ from coolbound_envs.types import Observation
 WET_BULB: Final = (-4.0, 0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 14.0)
 """Where the schedules below have their values, straight lines between. [degC]"""
 
-SUPPLY_AIR: Final = (21.5, 22.5, 23.4, 23.9, 24.0, 24.2, 24.7, 24.9)
+SUPPLY_AIR: Final = (21.5, 22.5, 23.4, 23.9, 24.1, 24.4, 24.7, 24.9)
 """Supply air while the economizer is open. [degC]"""
 
 CHW_SUPPLY: Final = (11.5, 12.7, 13.7, 14.3, 14.8, 15.4, 15.6, 15.6)
@@ -51,6 +51,18 @@ OPEN_START: Final = 16.0
 
 OPEN_STOP: Final = 18.0
 """Above this wet bulb it is shut. [degC]"""
+
+ONE_START: Final = 14.0
+"""Below this wet bulb one machine is enough beside the economizer. [degC]"""
+
+ONE_STOP: Final = 15.5
+"""Above this wet bulb a second one is started again. [degC]"""
+
+ONE_LOAD: Final = 0.80
+"""One machine is enough where it would carry less than this. [1]"""
+
+ONE_LOAD_MAX: Final = 0.85
+"""A second one is started where one carries more than this. [1]"""
 
 LEAVING_AIR: Final = 23.0
 """Supply air before the machines stop, at most. [degC]"""
@@ -112,25 +124,29 @@ class Modes:
 
 
 @dataclasses.dataclass(frozen=True)
-class HallSizes:
-    """What the rule knows of the halls. Static.
+class PlantSizes:
+    """What the rule knows of the plant. Static.
 
     Attributes:
         power: Design IT power of one hall. [kW]
         server_flow: Server air of one hall at design. [kg/s]
         flow_base: Share of that air at zero load. [1]
         air: CRAH air of one hall at full speed. [kg/s]
+        machine: Cooling capacity of one machine. [kW]
+        effectiveness: Of the economizer. [1]
     """
 
     power: float
     server_flow: float
     flow_base: float
     air: float
+    machine: float
+    effectiveness: float
 
 
-def start_action(observation: Observation, sizes: HallSizes) -> jax.Array:
+def start_action(observation: Observation, sizes: PlantSizes) -> jax.Array:
     """Return the rule's set-points (..., 10), in each channel's unit."""
-    wanted = modes(observation)
+    wanted = modes(observation, sizes)
     air, water = _air_and_water(observation, wanted)
     rest = (
         water,
@@ -152,11 +168,10 @@ def as_shares(action: jax.Array) -> jax.Array:
     return jnp.clip((action - lower) / (upper - lower), 0.01, 0.99)
 
 
-def modes(observation: Observation) -> Modes:
+def modes(observation: Observation, sizes: PlantSizes) -> Modes:
     """Return machines and economizer wanted, with a hysteresis on the wet bulb."""
     wet_bulb = observation.read("outdoor_wet_bulb")
-    running = observation.read("chillers_running")
-    runs = running + observation.read("chillers_starting") > 0.5
+    runs = _machines_on(observation)
     was_open = observation.read("economizer_running") > 0.5
     excess = observation.read("chw_supply_temp") - observation.applied[..., 4]
     is_open = wet_bulb < jnp.where(was_open, OPEN_STOP, OPEN_START)
@@ -165,11 +180,36 @@ def modes(observation: Observation) -> Modes:
     may_stop = was_open & has_air & (excess < 0.5)
     stays = ~runs & (excess < 1.0)
     is_free = is_cold & (may_stop | stays)
+    some = jnp.where(runs & was_open & _one_carries(observation, sizes), 1.0, 2.0)
     return Modes(
-        demand=jnp.where(is_free, 0.0, 2.0),
+        demand=jnp.where(is_free, 0.0, some),
         is_open=is_open | ~runs,
         is_leaving=is_open & runs & is_cold,
     )
+
+
+def _machines_on(observation: Observation) -> jax.Array:
+    """Return whether any machine runs or starts, (...)."""
+    running = observation.read("chillers_running")
+    return running + observation.read("chillers_starting") > 0.5
+
+
+def _one_carries(observation: Observation, sizes: PlantSizes) -> jax.Array:
+    """Return whether one machine carries what the economizer leaves to it, (...).
+
+    The exchanger takes its effectiveness times what the return is warmer than the
+    basin; the load of the machine is that of the servers.
+    """
+    is_one = observation.read("chillers_running") < 1.5
+    is_cold = observation.read("outdoor_wet_bulb") < jnp.where(
+        is_one, ONE_STOP, ONE_START
+    )
+    back = observation.read("chw_return_temp")
+    fall = jnp.maximum(back - observation.read("chw_supply_temp"), 0.5)
+    gain = jnp.maximum(back - observation.read("cw_supply_temp"), 0.0) / fall
+    left = jnp.clip(1.0 - sizes.effectiveness * gain, 0.0, 1.0)
+    load = left * jnp.sum(observation.read_halls("it_power"), axis=-1) / sizes.machine
+    return is_cold & (load < jnp.where(is_one, ONE_LOAD_MAX, ONE_LOAD))
 
 
 def _by_wet_bulb(observation: Observation, values: tuple[float, ...]) -> jax.Array:
@@ -190,7 +230,7 @@ def _air_and_water(
     return air, jnp.where(wanted.is_leaving, jnp.minimum(water, LEAVING_WATER), water)
 
 
-def _crah_fans(observation: Observation, sizes: HallSizes) -> jax.Array:
+def _crah_fans(observation: Observation, sizes: PlantSizes) -> jax.Array:
     """Return CRAH fan speeds (..., halls), ready for a rise of the load [1]."""
     load = observation.read_halls("it_power") / sizes.power
     later = jnp.minimum(load * (1.0 + RISE), jnp.maximum(load, LOAD_MAX))

@@ -20,6 +20,7 @@ from coolbound_safety.model import (
     coil_floor,
     free_approach,
     free_supply,
+    left_to_machines,
     part_load,
     tower_predictions,
 )
@@ -63,6 +64,9 @@ FAN_OFF_TEMP = 24.0
 LOAD_SHARE = 0.92
 """Machines are asked for so that none carries more than this. [1]"""
 
+SHARED_RESERVE = 0.05
+"""Part load that must be free before a machine beside the economizer stops. [1]"""
+
 
 @struct.dataclass
 class Masks:
@@ -105,7 +109,7 @@ def interlocks(
         model: Plant, limits and margins.
         ramp_scale: Length of the step over 300 s. [1]
     """
-    carry = _machines_for_load(now, model)
+    carry = _machines_for_load(now, previous, model)
     fewest, most = _chiller_range(now, previous, carry, model)
     fan_min, fan_max = _fan_range(now, previous[7], proposed[7], model, ramp_scale)
     low, high = _economizer_range(now, permitted)
@@ -130,11 +134,31 @@ def _economizer_range(now: Estimate, permitted: Permissions) -> tuple[Scalar, Sc
     return low, jnp.where(known & waits, 0.0, 1.0)
 
 
-def _machines_for_load(now: Estimate, model: SafetyModel) -> Scalar:
+def _machines_for_load(
+    now: Estimate, previous: jax.Array, model: SafetyModel
+) -> Scalar:
     """Return the machines that carry the heat, NaN where it is not known [1]."""
     load = part_load(jnp.ones_like(now.heat), now, model.plant)
-    needed = jnp.clip(jnp.ceil(load / LOAD_SHARE), 1.0, float(CHILLERS))
-    return jnp.maximum(needed, _one_more(now))
+    alone = jnp.clip(jnp.ceil(load / LOAD_SHARE), 1.0, float(CHILLERS))
+    # A machine is stopped only where what is left to carry has fallen well below.
+    reserve = jnp.where(now.running > 1.5, SHARED_RESERVE, 0.0)
+    shared = load * _share_left(now, previous, model) + reserve
+    beside = jnp.clip(jnp.ceil(shared / LOAD_SHARE), 1.0, alone)
+    # The instrument may be stuck: what was asked for must agree with it.
+    is_open = (now.economizer > 0.5) & (previous[9] > 0.5) & (now.running > 0.5)
+    needed = jnp.where(is_open, beside, alone)
+    return jnp.maximum(needed, _one_more(now, alone))
+
+
+def _share_left(now: Estimate, previous: jax.Array, model: SafetyModel) -> Scalar:
+    """Return the most that the economizer leaves to the machines, share of heat [1].
+
+    By the basin now or where fans and pumps lead it, whichever is warmer.
+    """
+    act = action_from_vector(previous)
+    tower = tower_predictions(act.tower_fan_speed, act.cw_pump_speed, now, model.plant)
+    basin = jnp.maximum(now.cw_supply, tower.later)
+    return left_to_machines(basin, now, model.plant)
 
 
 def _chiller_range(
@@ -217,11 +241,18 @@ def _hottest(
     return will_be - (model.limits.inlet_max - model.margins.inlet_max)
 
 
-def _one_more(now: Estimate) -> Scalar:
-    """Return the machines to ask for where those that run do not hold the water."""
+def _one_more(now: Estimate, alone: Scalar) -> Scalar:
+    """Return the machines to ask for where those that run do not hold the water.
+
+    Args:
+        now: The estimate.
+        alone: Machines that carry the load without the economizer: beside it no
+            more are worth asking for. [1]
+    """
     is_short = (now.chw_excess > SHORT_EXCESS) & (now.running > 0.5)
-    is_settled = (now.chillers - now.running < 0.5) & (now.economizer < 0.5)
-    more = jnp.minimum(now.running + 1.0, float(CHILLERS))
+    is_settled = now.chillers - now.running < 0.5
+    most = jnp.where(now.economizer < 0.5, float(CHILLERS), alone)
+    more = jnp.minimum(now.running + 1.0, most)
     return jnp.where(is_short & is_settled, more, 0.0)
 
 

@@ -269,6 +269,17 @@ def free_supply(fan_speed: Scalar, now: Estimate, params: PlantParams) -> Scalar
     return basin + rise * (1.0 - effectiveness) / effectiveness
 
 
+def left_to_machines(basin: Scalar, now: Estimate, params: PlantParams) -> Scalar:
+    """Return the share of the heat that the economizer leaves to the machines [1]."""
+    effectiveness = params.condenser.economizer_effectiveness
+    rise = jnp.maximum(now.chw_return - now.chw_supply, 0.5)
+    gain = jnp.maximum(now.chw_return - basin, 0.0) / rise
+    share = jnp.clip(
+        1.0 - jnp.nan_to_num(now.economizer * effectiveness * gain), 0.1, 1.0
+    )
+    return jnp.where(effectiveness > 0.0, share, 1.0)
+
+
 def part_load(count: Scalar, now: Estimate, params: PlantParams) -> Scalar:
     """Return the part load of `count` machines without the economizer [1]."""
     capacity = params.chiller.capacity / 1e3

@@ -12,6 +12,7 @@ from coolbound_safety.foresight import MOVES, RECOVERY, SOON, moved
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.model import (
     TowerPrediction,
+    left_to_machines,
     mechanical_power,
     part_load,
     tower_predictions,
@@ -106,7 +107,7 @@ def _lift(
     least, most = [], []
     for basin in (tower.later, tower.soon):
         lift = basin + tower.rise - water
-        left = load * _left_to_machines(basin, now, model)
+        left = load * left_to_machines(basin, now, model.plant)
         line = limits.surge_base + limits.surge_slope * left - margins.surge
         surge = lift - line + now.tower_spread
         short = limits.lift_min + margins.lift + now.tower_spread - lift
@@ -114,13 +115,3 @@ def _lift(
         least.append(jnp.where(is_cooling & is_closed, short, jnp.nan))
         most.append(jnp.where(is_cooling, surge, jnp.nan))
     return least[0], least[1], most[0], most[1]
-
-
-def _left_to_machines(basin: Scalar, now: Estimate, model: SafetyModel) -> Scalar:
-    """Return the share of the heat that the economizer leaves to the machines [1]."""
-    condenser = model.plant.condenser
-    rise = jnp.maximum(now.chw_return - now.chw_supply, 0.5)
-    gain = jnp.maximum(now.chw_return - basin, 0.0) / rise
-    taken = condenser.economizer_effectiveness * gain
-    share = jnp.clip(1.0 - jnp.nan_to_num(now.economizer * taken), 0.1, 1.0)
-    return jnp.where(condenser.economizer_effectiveness > 0.0, share, 1.0)

@@ -141,3 +141,49 @@ def test_with_machines_the_towers_hold_the_lift(lift: float, direction: float) -
     }
     fan = asked(seen({4: water, 7: 0.6}, **readings, **ALONE))[7]
     assert np.sign(fan - 0.6) == direction
+
+
+@pytest.mark.parametrize(
+    ("running", "wet_bulb", "basin", "power", "machines"),
+    [
+        (2.0, rule.ONE_START - 0.1, 15.0, 1800.0, 1.0),
+        (2.0, rule.ONE_START + 0.1, 15.0, 1800.0, 2.0),
+        (1.0, rule.ONE_STOP - 0.1, 15.0, 1800.0, 1.0),
+        (1.0, rule.ONE_STOP + 0.1, 15.0, 1800.0, 2.0),
+        (2.0, rule.ONE_START - 0.1, 23.0, 1800.0, 2.0),
+        (1.0, rule.ONE_START - 0.1, 23.0, 1800.0, 2.0),
+        (2.0, rule.ONE_START - 0.1, 23.0, 900.0, 1.0),
+    ],
+)
+def test_one_machine_runs_where_the_economizer_leaves_it_little(
+    running: float, wet_bulb: float, basin: float, power: float, machines: float
+) -> None:
+    """A cold basin takes most of the heat, a warm one next to nothing."""
+    observation = seen(
+        {7: 0.6},
+        outdoor_wet_bulb=wet_bulb,
+        cw_supply_temp=basin,
+        chw_supply_temp=15.0,
+        chw_return_temp=23.0,
+        it_power_hall1=power,
+        it_power_hall2=power,
+        **(OPEN | {"chillers_running": running}),
+    )
+    assert asked(observation)[8] == machines
+
+
+@pytest.mark.parametrize("running", [1.0, 2.0])
+def test_the_load_of_one_machine_has_a_hysteresis(running: float) -> None:
+    middle = 0.5 * (rule.ONE_LOAD + rule.ONE_LOAD_MAX)
+    machine = float(site().plant.chiller.capacity) / 1e3
+    power = middle * machine / 2.0
+    observation = seen(
+        {7: 0.6},
+        outdoor_wet_bulb=rule.ONE_START - 0.1,
+        cw_supply_temp=23.0,
+        chw_return_temp=23.0,
+        it_power_hall1=power,
+        it_power_hall2=power,
+        **(OPEN | {"chillers_running": running}),
+    )
+    assert asked(observation)[8] == running
