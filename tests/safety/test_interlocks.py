@@ -52,6 +52,8 @@ def masks(
 COLD = {"wet_bulb": 2.0, "economizer": 1.0, "cw_supply": 10.0}
 ALONE = COLD | {"chillers": 0.0, "running": 0.0}
 
+BESIDE = {"wet_bulb": 10.0, "economizer": 1.0, "cw_supply": 16.0}
+
 # situation, fan before, fan asked, and what the masks must say
 TABLE: list[tuple[str, dict[str, float], float, float, dict[str, float]]] = [
     ("one machine carries a small load", {"heat": 1500.0}, 0.6, 0.6,
@@ -71,12 +73,28 @@ TABLE: list[tuple[str, dict[str, float], float, float, dict[str, float]]] = [
     ("and never more than there are",
      {"chw_excess": 3.0, "running": 3.0, "chillers": 3.0}, 0.6, 0.6,
      {"chillers_min": 3.0, "chillers_max": 3.0}),
+    ("one is enough beside an exchanger in a cold basin", BESIDE, 0.6, 0.6,
+     {"chillers_min": 1.0}),
+    ("not beside one in a warm basin", BESIDE | {"cw_supply": 20.0}, 0.6, 0.6,
+     {"chillers_min": 2.0}),
+    ("nor where the basin is about to warm", BESIDE | {"wet_bulb": 24.0}, 0.6, 0.6,
+     {"chillers_min": 2.0}),
+    ("nor beside a closed one", BESIDE | {"economizer": 0.0}, 0.6, 0.6,
+     {"chillers_min": 2.0}),
+    ("nor where its temperatures are unknown", BESIDE | {"chw_return": np.nan},
+     0.6, 0.6, {"chillers_min": 2.0}),
+    ("a second one starts where one does not hold the water",
+     BESIDE | {"chillers": 1.0, "running": 1.0, "chw_excess": 1.1}, 0.6, 0.6,
+     {"chillers_min": 2.0}),
+    ("but no more than carry the load without it",
+     BESIDE | {"chw_excess": 3.0}, 0.6, 0.6, {"chillers_min": 2.0}),
     ("chillers may stop with open exchanger, cold air and fast towers", COLD, 0.75, 0.8,
      {"chillers_min": 0.0}),
-    ("not before the towers have run up", COLD, 0.65, 0.8, {"chillers_min": 2.0}),
+    ("not the last before the towers have run up", COLD, 0.65, 0.8,
+     {"chillers_min": 1.0}),
     ("not before the exchanger is open", COLD | {"economizer": 0.0}, 0.75, 0.8,
      {"chillers_min": 2.0}),
-    ("not in mild air", COLD | {"wet_bulb": 12.0}, 0.75, 0.8, {"chillers_min": 2.0}),
+    ("nor in mild air", COLD | {"wet_bulb": 12.0}, 0.75, 0.8, {"chillers_min": 1.0}),
     ("free cooling that holds may go on", ALONE, 0.4, 0.4, {"chillers_min": 0.0}),
     ("free cooling that does not hold is over", ALONE | {"chw_supply": 19.0}, 0.4, 0.4,
      {"chillers_min": 2.0}),
@@ -152,6 +170,31 @@ def begins(**changes: Any) -> bool:
     applied = changes.pop("applied", {})
     found = masks(situation(**(COLD | changes)), 0.75, 0.8, **applied)
     return float(found.chillers_min) == 0.0
+
+
+def test_an_exchanger_must_have_been_asked_for_to_stand_in_for_a_machine() -> None:
+    """Its instrument may be stuck."""
+    assert float(masks(situation(**BESIDE), exchanger=0.0).chillers_min) == 2.0
+
+
+def test_the_last_machine_to_stop_leaves_some_load_free() -> None:
+    """Between two heats one machine stays alone, and two stay two."""
+    heats = np.arange(2400.0, 5200.0, 50.0)
+    needed = {
+        running: [
+            float(
+                masks(
+                    situation(**BESIDE, heat=heat, running=running, chillers=running)
+                ).chillers_min
+            )
+            for heat in heats
+        ]
+        for running in (1.0, 2.0)
+    }
+    last = {
+        running: heats[np.array(needed[running]) == 1.0].max() for running in needed
+    }
+    np.testing.assert_allclose(last[1.0] / last[2.0], 0.92 / 0.87, atol=0.03)
 
 
 def test_free_cooling_begins_only_where_the_halls_bear_its_first_water() -> None:
