@@ -46,6 +46,13 @@ FREE_START: Final = 7.7
 FREE_STOP: Final = 9.0
 """Above this wet bulb they are started again. [degC]"""
 
+FREE_EXCESS: Final = 1.0
+"""Chilled water so far above its set-point starts machines, at `FREE_STOP`. [K]"""
+
+FREE_EXCESS_COLD: Final = 0.6
+"""The same, more for each kelvin that it is colder outside: towers with so much left
+catch up with a load that has jumped. [1]"""
+
 OPEN_START: Final = 16.0
 """Below this wet bulb the economizer is opened. [degC]"""
 
@@ -178,7 +185,8 @@ def modes(observation: Observation, sizes: PlantSizes) -> Modes:
     is_cold = wet_bulb < jnp.where(runs, FREE_START, FREE_STOP)
     has_air = observation.applied[..., 7] > LEAVING_FAN
     may_stop = was_open & has_air & (excess < 0.5)
-    stays = ~runs & (excess < 1.0)
+    borne = FREE_EXCESS + FREE_EXCESS_COLD * jnp.maximum(FREE_STOP - wet_bulb, 0.0)
+    stays = ~runs & (excess < borne)
     is_free = is_cold & (may_stop | stays)
     some = jnp.where(runs & was_open & _one_carries(observation, sizes), 1.0, 2.0)
     return Modes(

@@ -34,6 +34,9 @@ LOAD_JUMP: Final = 0.2
 """Growth of a hall's load in one interval that is no day's work: in a month of the
 Google 2019 trace 391 steps grow by more than 6 %, 32 by more than 15 %. [1]"""
 
+LOAD_SLACK: Final = 0.05
+"""Nothing is kept for a jump that is larger by this than the largest of late. [1]"""
+
 LASTS: Final = 1800.0
 """The alarm stays for this long after its last reason. [s]"""
 
@@ -81,6 +84,7 @@ class Symptoms:
         air_factor: Air over what the fans' speed says, (halls,). [1]
         load: Servers' power, (halls,). [kW]
         load_before: The same one interval earlier, (halls,). [kW]
+        load_rise: Largest rise of late before this one, (halls,). [1]
         running: Machines running. [1]
         requested: Machines asked for by the action in force. [1]
     """
@@ -93,6 +97,7 @@ class Symptoms:
     air_factor: jax.Array
     load: jax.Array
     load_before: jax.Array
+    load_rise: jax.Array
     running: jax.Array
     requested: jax.Array
 
@@ -135,7 +140,9 @@ def is_alarming(alarm: Alarm, found: Symptoms, limits: LimitValues) -> jax.Array
     has_stopped = alarm.running - found.running > 0.5
     was_wanted = found.requested > alarm.running - 0.5
     is_starved = jnp.any(found.air_factor < AIR_LOST)
-    has_jumped = jnp.any(found.load > (1.0 + LOAD_JUMP) * found.load_before)
+    # What the load has done of late, air and coils are kept ready for.
+    usual = jnp.fmax(LOAD_JUMP, found.load_rise + LOAD_SLACK)
+    has_jumped = jnp.any(found.load > (1.0 + usual) * found.load_before)
     return (
         is_near
         | (is_warm & is_astray)

@@ -255,6 +255,7 @@ def _symptoms(
         air_factor=now.air_factor,
         load=now.it_power,
         load_before=state.it_power,
+        load_rise=state.load_rise,
         running=now.running,
         requested=observation.applied[8],
     )

@@ -13,6 +13,7 @@ from flax import struct
 from coolbound_envs.constants import AIR_HEAT
 from coolbound_envs.spec import CHANNELS, CHILLERS, HALLS
 from coolbound_envs.types import Scalar, action_from_vector
+from coolbound_safety.alarm import LOAD_JUMP
 from coolbound_safety.estimate import Estimate
 from coolbound_safety.margins import SafetyModel
 from coolbound_safety.model import (
@@ -140,10 +141,13 @@ def _machines_for_load(
     """Return the machines that carry the heat, NaN where it is not known [1]."""
     load = part_load(jnp.ones_like(now.heat), now, model.plant)
     alone = jnp.clip(jnp.ceil(load / LOAD_SHARE), 1.0, float(CHILLERS))
-    # A machine is stopped only where what is left to carry has fallen well below.
+    shared = load * _share_left(now, previous, model)
+    # A machine is stopped only where what is left to carry has fallen well below,
+    # and not while the load has more in it than a day's work.
     reserve = jnp.where(now.running > 1.5, SHARED_RESERVE, 0.0)
-    shared = load * _share_left(now, previous, model) + reserve
-    beside = jnp.clip(jnp.ceil(shared / LOAD_SHARE), 1.0, alone)
+    beside = jnp.clip(jnp.ceil((shared + reserve) / LOAD_SHARE), 1.0, alone)
+    is_jumpy = jnp.any(now.load_growth > LOAD_JUMP) & (now.running > 1.5)
+    beside = jnp.where(is_jumpy, alone, beside)
     # The instrument may be stuck: what was asked for must agree with it.
     is_open = (now.economizer > 0.5) & (previous[9] > 0.5) & (now.running > 0.5)
     needed = jnp.where(is_open, beside, alone)
