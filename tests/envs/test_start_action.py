@@ -79,6 +79,8 @@ def test_the_economizer_opens_and_shuts_with_a_hysteresis(
         (OPEN, rule.FREE_START - 0.1, 0.9, 0.8, 2.0),
         (ALONE, rule.FREE_START - 0.1, 0.9, 0.0, 2.0),
         (FREE, rule.FREE_STOP - 0.1, 0.6, 0.8, 0.0),
+        (FREE, rule.FREE_STOP - 5.0, 0.6, 3.9, 0.0),
+        (FREE, rule.FREE_STOP - 5.0, 0.6, 4.1, 2.0),
         (FREE, rule.FREE_STOP + 0.1, 0.9, 0.0, 2.0),
         (FREE, rule.FREE_STOP - 0.1, 0.9, 1.2, 2.0),
     ],

@@ -30,6 +30,7 @@ def calm(**changes: Any) -> Symptoms:
         "air_factor": [1.0, 1.0],
         "load": [1800.0, 1800.0],
         "load_before": [1800.0, 1800.0],
+        "load_rise": [0.0, 0.0],
         "running": 2.0,
         "requested": 2.0,
     }
@@ -83,6 +84,24 @@ def test_a_fault_is_answered_at_the_first_look(changes: dict[str, Any]) -> None:
 )
 def test_what_is_asked_for_or_slight_is_no_fault(changes: dict[str, Any]) -> None:
     assert not after(calm(**changes), seen_two())[0]
+
+
+@pytest.mark.parametrize(
+    ("remembered", "load", "is_on"),
+    [
+        (0.0, 2200.0, True),
+        (0.0, 2150.0, False),
+        (0.3, 2400.0, False),
+        (0.3, 2450.0, True),
+        (np.nan, 2200.0, True),
+    ],
+)
+def test_a_jump_that_the_load_has_shown_before_is_no_fault(
+    remembered: float, load: float, is_on: bool
+) -> None:
+    """Air and coils are kept ready for it; a larger one still is a fault."""
+    jump = calm(load=[1800.0, load], load_rise=[0.0, remembered])
+    assert after(jump, seen_two())[0] == is_on
 
 
 @pytest.mark.parametrize("name", [f.name for f in dataclasses.fields(Symptoms)])

@@ -55,7 +55,7 @@ ALONE = COLD | {"chillers": 0.0, "running": 0.0}
 BESIDE = {"wet_bulb": 10.0, "economizer": 1.0, "cw_supply": 16.0}
 
 # situation, fan before, fan asked, and what the masks must say
-TABLE: list[tuple[str, dict[str, float], float, float, dict[str, float]]] = [
+TABLE: list[tuple[str, dict[str, Any], float, float, dict[str, float]]] = [
     ("one machine carries a small load", {"heat": 1500.0}, 0.6, 0.6,
      {"chillers_min": 1.0, "chillers_max": 2.0}),
     ("two machines are needed from 0.92 of one", {"heat": 2200.0}, 0.6, 0.6,
@@ -83,6 +83,10 @@ TABLE: list[tuple[str, dict[str, float], float, float, dict[str, float]]] = [
      {"chillers_min": 2.0}),
     ("nor where its temperatures are unknown", BESIDE | {"chw_return": np.nan},
      0.6, 0.6, {"chillers_min": 2.0}),
+    ("nor where the load has jumped of late",
+     BESIDE | {"load_growth": (0.3, 0.0)}, 0.6, 0.6, {"chillers_min": 2.0}),
+    ("which does not start a second one", BESIDE | {"load_growth": (0.3, 0.0),
+     "running": 1.0, "chillers": 1.0}, 0.6, 0.6, {"chillers_min": 1.0}),
     ("a second one starts where one does not hold the water",
      BESIDE | {"chillers": 1.0, "running": 1.0, "chw_excess": 1.1}, 0.6, 0.6,
      {"chillers_min": 2.0}),
@@ -132,7 +136,7 @@ TABLE: list[tuple[str, dict[str, float], float, float, dict[str, float]]] = [
     ids=[row[0] for row in TABLE],
 )
 def test_masks_say(
-    changes: dict[str, float], last: float, wanted: float, says: dict[str, float]
+    changes: dict[str, Any], last: float, wanted: float, says: dict[str, float]
 ) -> None:
     found = masks(situation(**changes), last, wanted)
     for name, value in says.items():
