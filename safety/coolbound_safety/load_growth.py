@@ -14,8 +14,8 @@ from coolbound_envs.params import PlantParams
 from coolbound_envs.spec import HALLS
 from coolbound_envs.types import Scalar
 
-MEMORY: Final = 7.0 * 86400.0
-"""A rise fades with this time constant: batch work comes by the week. [s]"""
+MEMORY: Final = 28.0 * 86400.0
+"""A rise fades with this time constant: batch work comes by the week and month. [s]"""
 
 RISE_MAX: Final = 0.5
 """A larger rise is taken for a fault of the meters. [1]"""
