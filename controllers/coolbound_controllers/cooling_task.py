@@ -33,7 +33,7 @@ INTERVENTION_PRICE = 2.0
 """Reward lost per unit of correction by the safety layer. [1]"""
 
 INTERVENTION_CHARGE = 0.8
-"""Reward lost with every intervention, however small: 40 kW. Without it the least
+"""Reward lost with every intervention, however small: 80 kW. Without it the least
 corrections, which cost least, were made in one step of seven. [1]"""
 
 CURRICULUM_STEPS = 20_000

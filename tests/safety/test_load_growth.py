@@ -30,7 +30,7 @@ def test_the_largest_rise_is_remembered_and_fades() -> None:
         rise = remembered_rise(rise, halls(1e3, 1e3), halls(1e3, 1e3), STEP)
     faded = 0.3 * (1.0 - STEP / MEMORY) ** 2016
     np.testing.assert_allclose(rise, [faded, 0.0], rtol=1e-4)
-    assert 0.3 * np.exp(-1.1) < faded < 0.3 * np.exp(-0.9)
+    assert 0.3 * np.exp(-0.26) < faded < 0.3 * np.exp(-0.24)
     smaller = remembered_rise(rise, halls(1050.0, 1e3), halls(1e3, 1e3), STEP)
     assert float(smaller[0]) == pytest.approx(faded, rel=1e-3)
 
