@@ -15,6 +15,7 @@ from coolbound.arguments import parse
 from coolbound.console import Answer, complain, give
 from coolbound.grammar.common import UsageError
 from coolbound.startup import prepare_environment, require_sound_numerics
+from coolbound.verb_choice import answering_verb
 
 TRACE_VARIABLE = "COOLBOUND_TRACE"
 """Environment variable that asks for the trace of an error."""
@@ -41,9 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _answer(options: Namespace) -> Answer:
+    name = answering_verb(options)
     prepare_environment()
     require_sound_numerics()
-    verb = importlib.import_module(f"coolbound.verbs.{options.verb}")
+    verb = importlib.import_module(f"coolbound.verbs.{name}")
     return verb.run(options)
 
 

@@ -270,7 +270,7 @@ def load_site(name_or_path: str | Path = EMBEDDED) -> Site:
         root=root,
     )
     site.finish()
-    for section in ("limits", "points", "operator"):
+    for section in ("limits", "points", "operator", "shifts"):
         root.seen.add(section)
     root.finish()
     return parsed

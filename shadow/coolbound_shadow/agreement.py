@@ -8,15 +8,14 @@ import numpy as np
 from coolbound_envs.spec import CHANNEL_NAMES
 from coolbound_shadow.conditions import (
     LOAD_EDGES,
-    SHIFTS,
     WET_BULB_EDGES,
     Conditions,
     bins,
     load_names,
-    shift,
     wet_bulb_names,
 )
 from coolbound_shadow.records import Decisions, beyond_dead_band
+from coolbound_shadow.shift_plan import ShiftPlan
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,12 +85,20 @@ def agreement_by(
     )
 
 
-def agreements(decisions: Decisions, met: Conditions) -> dict[str, Agreement]:
-    """Return agreement by shift, hour, load and wet bulb."""
+def agreements(
+    decisions: Decisions, met: Conditions, plan: ShiftPlan
+) -> dict[str, Agreement]:
+    """Return agreement by shift, hour, load and wet bulb.
+
+    Args:
+        decisions: The run.
+        met: Load, weather and clock of each row.
+        plan: The hours of the site's shifts.
+    """
     hours = tuple(f"{hour:02d}" for hour in range(24))
     return {
-        "shift": agreement_by(decisions, SHIFTS, shift(met.hour)),
-        "hour": agreement_by(decisions, hours, met.hour),
+        "shift": agreement_by(decisions, plan.titles(), plan.places(met.minute)),
+        "hour": agreement_by(decisions, hours, met.minute // 60),
         "load": agreement_by(decisions, load_names(), bins(met.load, LOAD_EDGES)),
         "wet_bulb": agreement_by(
             decisions, wet_bulb_names(), bins(met.wet_bulb, WET_BULB_EDGES)

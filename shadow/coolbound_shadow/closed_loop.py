@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -16,10 +17,9 @@ from coolbound_envs.scenario import Place
 from coolbound_envs.soundness import require_sound
 from coolbound_envs.types import Controller, Observation, action_from_vector
 from coolbound_shadow.controller_calls import Progress, View, join, split
+from coolbound_shadow.parts import DAY_STEPS
+from coolbound_shadow.patience import within
 from coolbound_shadow.proposals import LoggedOperator
-
-DAY_STEPS = 288
-"""Steps that one compiled call runs: a day. [1]"""
 
 SETTLE_STEPS = 24
 """Steps that a plant runs on its first set-points before a rollout. [1]"""
@@ -114,6 +114,10 @@ def _run_day(
     return jax.lax.scan(step, carry, keys)
 
 
+def _finished(run: Callable[[], Any]) -> Any:
+    return jax.block_until_ready(run())
+
+
 def _total(power: dict[str, jax.Array], names: tuple[str, ...]) -> jax.Array:
     return functools.reduce(jnp.add, [power[name] for name in names])
 
@@ -128,6 +132,7 @@ def roll_lanes(
     view: View,
     progress: Progress | None = None,
     what: str = "simulate",
+    day_limit_s: float | None = None,
 ) -> tuple[dict[str, np.ndarray], Any]:
     """Return the rows of closed loops side by side, (steps, B, ...), and the end.
 
@@ -143,9 +148,11 @@ def roll_lanes(
         view: What the controller sees of an observation.
         progress: Told after every simulated day.
         what: How progress calls it.
+        day_limit_s: How long a simulated day may take; None for ever. [s]
 
     Raises:
         DivergenceError: The plant's integration left what is physical.
+        TimedOutError: A day took longer.
     """
     if isinstance(controller, LoggedOperator) and isinstance(environment, CoolingTask):
         # A plant was truly told this, inside the model's box or not.
@@ -158,7 +165,14 @@ def roll_lanes(
         keys = jax.random.split(
             jax.random.fold_in(jax.random.key(seed), day), DAY_STEPS
         )
-        carry, found = _run_day(environment, fixed, dynamic, carry, keys, view, params)
+        run = functools.partial(
+            _run_day, environment, fixed, dynamic, carry, keys, view, params
+        )
+        if day_limit_s is None:
+            carry, found = run()
+        else:
+            done = functools.partial(_finished, run)
+            carry, found = within(day_limit_s, done)
         told = {"diverged": np.any(found["diverged"], axis=0)}
         require_sound(getattr(carry[1], "task", carry[1]), told)
         rows.append(jax.tree.map(np.asarray, found))

@@ -16,6 +16,7 @@ from coolbound_shadow.novelty import farthest_features
 from coolbound_shadow.potential import Cell, Exclusions, binned, without_doubtful
 from coolbound_shadow.refusal_limits import RefusalLimits, published
 from coolbound_shadow.replay import Policy, Replay
+from coolbound_shadow.shift_plan import USUAL, ShiftPlan
 from coolbound_shadow.twin import Twin
 
 
@@ -57,6 +58,7 @@ def compare(
     twin: Twin,
     year: Year | None,
     limits: RefusalLimits | None = None,
+    plan: ShiftPlan = USUAL,
 ) -> Comparison:
     """Return all figures of a run.
 
@@ -68,6 +70,7 @@ def compare(
         twin: Operator and policy in the model.
         year: The site's operating range; None where it is not known.
         limits: Below what no number is told; None for the published ones.
+        plan: The hours of the site's shifts.
     """
     limits = limits or published()
     met = conditions(log, site)
@@ -75,7 +78,7 @@ def compare(
     modelled = None if twin.novel is None else float(np.mean(twin.novel))
     return Comparison(
         met=met,
-        agreement=agreements(found.decisions, met),
+        agreement=agreements(found.decisions, met, plan),
         coverage=coverage(log, met, year, limits),
         divergence=divergence(found.decisions, farthest, modelled),
         cells=binned(log, twin, met, limits.floors),

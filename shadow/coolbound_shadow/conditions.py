@@ -13,6 +13,7 @@ import numpy as np
 from coolbound_envs.constants import WATER_HEAT
 from coolbound_envs.site import Site
 from coolbound_envs.spec import HALLS, POINT_INDEX
+from coolbound_shadow.local_time import DAY_S
 from coolbound_shadow.log_types import Log
 
 LOAD_EDGES: Final = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -20,10 +21,6 @@ LOAD_EDGES: Final = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 WET_BULB_EDGES: Final = (-5.0, 0.0, 5.0, 10.0, 15.0, 20.0, 25.0)
 """Between bins of wet bulb. [degC]"""
-
-SHIFTS: Final = ("night 22-06", "early 06-14", "late 14-22")
-SHIFT_BEGIN: Final = 6
-"""Local hour at which the early shift begins. [h]"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,14 +30,14 @@ class Conditions:
     Attributes:
         load: Share of design, shape (T,). [1]
         wet_bulb: Outdoor wet bulb, shape (T,). [degC]
-        hour: Local hour in which the step lies, shape (T,). [h]
+        minute: Since local midnight, where the step begins, shape (T,). [min]
         month: Local month, 0 to 11, shape (T,). [1]
         load_basis: What load is a share of.
     """
 
     load: np.ndarray
     wet_bulb: np.ndarray
-    hour: np.ndarray
+    minute: np.ndarray
     month: np.ndarray
     load_basis: str
 
@@ -55,7 +52,7 @@ def conditions(log: Log, site: Site) -> Conditions:
     return Conditions(
         load=load,
         wet_bulb=readings[:, POINT_INDEX["outdoor_wet_bulb"]],
-        hour=(local % 86400) // 3600,
+        minute=(local % DAY_S) // 60,
         month=months % 12,
         load_basis=basis,
     )
@@ -78,11 +75,6 @@ def bins(values: np.ndarray, edges: tuple[float, ...]) -> np.ndarray:
     """Return the bin of each value, -1 for unknown ones, int64, shape (T,)."""
     place = np.searchsorted(np.asarray(edges), np.nan_to_num(values), side="right")
     return np.where(np.isfinite(values), place, -1)
-
-
-def shift(hour: np.ndarray) -> np.ndarray:
-    """Return the place of each hour's shift in `SHIFTS`."""
-    return ((hour - SHIFT_BEGIN) % 24 // 8 + 1) % 3
 
 
 def load_names() -> tuple[str, ...]:

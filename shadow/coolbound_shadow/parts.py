@@ -14,6 +14,8 @@ from typing import Final
 import numpy as np
 
 DAY_STEPS: Final = 288
+"""Steps of a day. [1]"""
+
 PART_STEPS: Final = 28 * DAY_STEPS
 """Counted steps of a part. [1]"""
 

@@ -1,7 +1,7 @@
 """What a policy would have proposed at each row of a log.
 
-A policy that raises or gives something that is no number has made no proposal:
-the row is recorded with the reason, and the safety layer's fallback stands.
+A policy that raises, is late, or gives something that is no number has made no
+proposal: the row is recorded with the reason, and the safety layer's fallback stands.
 """
 
 import dataclasses
@@ -19,7 +19,9 @@ from coolbound_envs.types import (
     action_from_vector,
     action_to_vector,
 )
+from coolbound_shadow import patience
 from coolbound_shadow.controller_calls import View, is_memoryless, join, split
+from coolbound_shadow.patience import TimedOutError, within
 from coolbound_shadow.replay_inputs import (
     CHUNK,
     Inputs,
@@ -111,11 +113,16 @@ def _compiled(
     found = []
     for rows, count in chunks(inputs.rows):
         observation = observation_of(inputs, rows)
-        actions, memory = _act(
-            fixed, dynamic, key, memory, observation, view, has_memory
+        ask = functools.partial(
+            _all_answers, fixed, dynamic, key, memory, observation, view, has_memory
         )
+        actions, memory = within(patience.batch_limit(len(rows)), ask)
         found.append(np.asarray(actions, dtype=np.float64)[:count])
     return np.concatenate(found)
+
+
+def _all_answers(*given: Any) -> tuple[jax.Array, Any]:
+    return jax.block_until_ready(_act(*given))
 
 
 def _one_by_one(
@@ -125,15 +132,31 @@ def _one_by_one(
     actions, errors = no_actions(inputs.rows), {}
     seen = view(observation_of(inputs, np.arange(inputs.rows)))
     memory: Any = None
+    late = 0
     for row in range(inputs.rows):
+        if late == patience.MOST_IN_A_ROW:
+            errors[row] = f"the policy was not asked, after {late} rows without answer"
+            continue
+        ask = functools.partial(_one_answer, controller, key, memory, lane(seen, row))
         try:
-            memory = controller.init((1,)) if memory is None else memory
-            action, memory = controller.act(key, memory, lane(seen, row))
-            found = np.asarray(action_to_vector(action), dtype=np.float64)
-            actions[row] = found.reshape(ACTION_SIZE)
+            actions[row], memory = within(patience.ROW_S, ask)
+            late = 0
+        except TimedOutError as error:
+            errors[row] = f"the policy gave {error}"
+            late += 1
         except Exception as error:  # As above; the error's text is the reason.
             errors[row] = f"the policy raised {type(error).__name__}: {_short(error)}"
+            late = 0
     return actions, errors
+
+
+def _one_answer(
+    controller: Controller, key: jax.Array, memory: Any, seen: Observation
+) -> tuple[np.ndarray, Any]:
+    before = controller.init((1,)) if memory is None else memory
+    action, memory = controller.act(key, before, seen)
+    found = np.asarray(action_to_vector(action), dtype=np.float64)
+    return found.reshape(ACTION_SIZE), memory
 
 
 def _short(error: Exception) -> str:

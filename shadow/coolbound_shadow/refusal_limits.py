@@ -102,9 +102,23 @@ class Entry:
     def sentence(self) -> str:
         """Return what a user changed, in words."""
         return (
-            f"{self.words} {self.value} in place of {self.published} (because: "
+            f"{self.words} {self.shown} in place of {self.was_shown} (because: "
             f"{self.source})"
         )
+
+    @property
+    def shown(self) -> str:
+        """The value as people write it."""
+        return _shown(self.value)
+
+    @property
+    def was_shown(self) -> str:
+        """The published value as people write it."""
+        return _shown(self.published)
+
+
+def _shown(value: str) -> str:
+    return value.replace(" percent", " %").removesuffix(" count")
 
 
 @final

@@ -42,6 +42,7 @@ from coolbound_shadow.selection import (
     require_replayable,
     select_period,
 )
+from coolbound_shadow.shift_plan import USUAL, ShiftPlan, site_plan
 from coolbound_shadow.statistics import replay_error
 from coolbound_shadow.twin import compare_in_model
 from coolbound_shadow.writes import WriteCounter
@@ -59,6 +60,7 @@ class Wanted:
         ledger: Where the decisions go on record; None for nowhere.
         year: The site's operating range; None where it is not known.
         limits: Below what no potential is told; None for the published limits.
+        plan: The hours of the shifts; None for those of the site file.
     """
 
     period: Period | None = None
@@ -66,6 +68,7 @@ class Wanted:
     ledger: LedgerChoice | None = None
     year: Year | None = None
     limits: RefusalLimits | None = None
+    plan: ShiftPlan | None = None
 
 
 def run_shadow(
@@ -95,6 +98,7 @@ def run_shadow(
     start, wanted = time.perf_counter(), wanted or Wanted()
     check_target(out)
     signer = require_recordable(wanted.ledger, out) if wanted.ledger else None
+    plan = wanted.plan or site_plan(site.root)
     model = safety_model(site, parse_limits(site.root, site.feeder_power))
     log = select_period(load_log(site, log_path), wanted.period or Period())
     require_replayable(log, site)
@@ -104,7 +108,7 @@ def run_shadow(
     if wanted.ledger and signer:
         require_same_policy(wanted.ledger, policy, log)
         notes += record_limits(wanted.ledger, signer, policy, log, limits)
-    run = shadow(site, log, policy, model, notes, progress, wanted.year, limits)
+    run = shadow(site, log, policy, model, notes, progress, wanted.year, limits, plan)
     recorded: Any = None
     with output_folder(out) as folder:
         digest = write_decisions(run.replay.decisions, folder / DECISIONS)
@@ -140,6 +144,7 @@ def shadow(
     progress: Progress | None = None,
     year: Year | None = None,
     limits: RefusalLimits | None = None,
+    plan: ShiftPlan = USUAL,
 ) -> ShadowRun:
     """Return what a policy would have done beside the operator.
 
@@ -152,6 +157,7 @@ def shadow(
         progress: Told what is being done.
         year: The site's operating range; None where it is not known.
         limits: Below what no potential is told; None for the published limits.
+        plan: The hours of the site's shifts.
     """
     limits = limits or published()
     with WriteCounter() as writes:
@@ -171,7 +177,7 @@ def shadow(
         replay=found,
         twin=twin,
         replay_error=replay_error(given, again.action),
-        comparison=compare(site, log, policy, found, twin, year, limits),
+        comparison=compare(site, log, policy, found, twin, year, limits, plan),
         writes_attempted=writes.attempts,
         notes=(*limits.notes(), *notes_beside(site), *notes, *replay_notes(found, log)),
         limits=limits,

@@ -27,6 +27,7 @@ from coolbound_shadow.log_types import Log
 from coolbound_shadow.memory import give_back
 from coolbound_shadow.novelty import is_novel, novelty, rolled_inputs
 from coolbound_shadow.parts import Parts
+from coolbound_shadow.patience import TimedOutError
 from coolbound_shadow.proposals import logged_operator
 from coolbound_shadow.refusal_limits import Floors, RefusalLimits, published
 from coolbound_shadow.replay import Policy
@@ -155,6 +156,8 @@ def _policy_rollout(
     """Return the policy's rollout, or None and why there is none."""
     try:
         return run.shielded(policy, model), ""
+    except TimedOutError as error:
+        return None, f"the policy gave {error} in the model"
     except Exception as error:  # A policy that cannot run has no potential.
         return None, f"the policy raised {type(error).__name__} in the model"
 

@@ -25,6 +25,7 @@ from coolbound_shadow.closed_loop import (
 from coolbound_shadow.controller_calls import Progress, plain_view
 from coolbound_shadow.envelopes import nominal_action
 from coolbound_shadow.parts import DAY_STEPS, Parts, cut_parts, stitch
+from coolbound_shadow.patience import batch_limit
 from coolbound_shadow.replay import Policy
 from coolbound_shadow.simulate import task_params
 from coolbound_shadow.twin_inputs import STEP_S, TwinInputs
@@ -79,6 +80,7 @@ class Runner:
                 dataclasses.replace(plain_view(), factor=policy.view.factor),
                 self.progress,
                 "policy in the model",
+                batch_limit(DAY_STEPS),
             )
         )
 

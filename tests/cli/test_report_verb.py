@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from coolbound.verbs.ledger import KEY_VARIABLE
+from coolbound_envs.site import load_site
 from coolbound_envs.spec import CHANNELS, POINT_NAMES
 from coolbound_shadow.ledger.keys import load_signer
 from coolbound_shadow.ledger.reader import LedgerReader
@@ -75,6 +76,24 @@ def test_a_report_is_written_put_on_record_and_the_same_again(
     assert "not put on record: as you asked" in again.out
     assert (out / HTML).read_bytes() == page
     assert coolbound("ledger", "verify", ledger).code == 0
+
+
+def test_the_hours_of_shifts_are_the_sites_unless_asked_otherwise(
+    ledger: Path, coolbound: Callable, tmp_path: Path
+) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text(
+        load_site().path.read_text(encoding="utf-8")
+        + '\n[shifts]\nday = "07:00"\nnight = "19:00"\n'
+    )
+    words = ("report", ledger, "--site", site, "--out", tmp_path / "out", "--no-record")
+    assert coolbound(*words).code == 0
+    page = (tmp_path / "out" / HTML).read_text(encoding="utf-8")
+    assert "day 07:00 to 19:00, night 19:00 to 07:00" in page
+    assert coolbound(*words, "--shifts", "whole 06:00").code == 0
+    page = (tmp_path / "out" / HTML).read_text(encoding="utf-8")
+    assert "whole 06:00 to 06:00" in page
+    assert "19:00 to 07:00" not in page
 
 
 def test_without_a_key_the_report_is_made_and_not_recorded(

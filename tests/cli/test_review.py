@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from coolbound_envs.site import load_site
 from coolbound_envs.spec import CHANNELS
 from coolbound_shadow.ledger.keys import load_signer, make_key
 from coolbound_shadow.ledger.reader import LedgerReader
@@ -231,6 +232,23 @@ def test_a_shift_is_signed_off_once_and_the_list_says_so(
         (review,) = reader.entries(kinds=[Kind.REVIEW])
     assert review.data["text"] == "pumps were held"
     assert verify(shift_over).passed
+
+
+def test_the_hours_of_shifts_are_the_sites_unless_asked_otherwise(
+    shift_over: Path, coolbound: Callable, tmp_path: Path
+) -> None:
+    site = tmp_path / "site.toml"
+    site.write_text(
+        load_site().path.read_text(encoding="utf-8")
+        + '\n[shifts]\nday = "07:00"\nnight = "19:00"\n'
+    )
+
+    def plan(*more: str) -> str:
+        words = (shift_over, "--site", site, "--list-shifts", "--json", *more)
+        return json.loads(coolbound("review", *words).out)["plan"]
+
+    assert plan() == "day 07:00 to 19:00, night 19:00 to 07:00"
+    assert plan("--shifts", "all 6") == "all 06:00 to 06:00"
 
 
 @pytest.mark.parametrize(

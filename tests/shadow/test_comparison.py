@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from made_comparison import made_comparison, met, novel, twin, year
 from made_logs import made_decisions, made_log, made_report
 
 from coolbound_controllers.normaliser import Normaliser
@@ -17,69 +18,32 @@ from coolbound_envs.spec import CHANNEL_NAMES, CHANNELS, POINT_INDEX
 from coolbound_envs.types import Observation
 from coolbound_envs.weather import Weather
 from coolbound_shadow.agreement import agreement_by, agreements
-from coolbound_shadow.comparison import Comparison
 from coolbound_shadow.conditions import (
     LOAD_EDGES,
-    SHIFTS,
     WET_BULB_EDGES,
-    Conditions,
     bins,
     conditions,
     load_names,
-    shift,
     wet_bulb_names,
 )
 from coolbound_shadow.controller_calls import plain_view
 from coolbound_shadow.coverage import Year, coverage, grid, year_of
 from coolbound_shadow.divergence import FAR, divergence
-from coolbound_shadow.log_types import Log
 from coolbound_shadow.novelty import NOVELTY_LIMIT, is_novel, novelty
 from coolbound_shadow.potential import binned, judged, without_doubtful
 from coolbound_shadow.replay import Replay
 from coolbound_shadow.replay_inputs import replay_inputs
 from coolbound_shadow.report import render_report
+from coolbound_shadow.shift_plan import USUAL, parse_plan
 from coolbound_shadow.statistics import Interval
-from coolbound_shadow.twin import Twin
 
 LOG = made_log(30 * 288)
 DECISIONS = made_decisions(LOG)
 
 
-def met(log: Log, seed: int = 0) -> Conditions:
-    """Return conditions that visit several bins."""
-    rng = np.random.default_rng(seed)
-    hour = (log.time_utc + log.offset - 300) % 86400 // 3600
-    return Conditions(
-        load=0.55 + 0.1 * np.sin(hour / 24.0 * 6.28) + 0.0 * rng.normal(size=log.rows),
-        wet_bulb=8.0 + 5.0 * np.sin(np.arange(log.rows) / 900.0),
-        hour=hour,
-        month=np.full(log.rows, 4),
-        load_basis="IT power over design",
-    )
-
-
-def novel(decisions: Any, score: np.ndarray) -> Any:
-    cut = np.zeros(len(score), dtype=np.int64)
-    extra = {**decisions.extra, "novelty": score, "features_cut": cut}
-    return dataclasses.replace(decisions, extra=extra)
-
-
-def twin(log: Log, share: float = 0.05, error: float = 0.002) -> Twin:
-    """Return a twin in which the policy uses a constant share less."""
-    rng = np.random.default_rng(1)
-    operator = 1000.0 + 50.0 * rng.normal(size=log.rows)
-    powers = np.stack([operator, (1.0 - share) * operator])
-    return Twin(
-        potential=Interval(100 * share, 4.0, 6.0, days=30),
-        null_test=Interval(100 * error, 0.1, 0.3, days=30),
-        powers=powers,
-        measured=np.stack([(1.0 + error) * operator, operator]),
-    )
-
-
 def test_agreement_in_a_group_is_what_counting_gives() -> None:
-    place = shift(met(LOG).hour)
-    found = agreement_by(DECISIONS, SHIFTS, place)
+    place = USUAL.places(met(LOG).minute)
+    found = agreement_by(DECISIONS, USUAL.titles(), place)
     assert int(np.sum(found.steps)) == LOG.rows
     for g in range(3):
         rows = place == g
@@ -91,14 +55,22 @@ def test_agreement_in_a_group_is_what_counting_gives() -> None:
 
 
 def test_shifts_change_at_six_fourteen_and_twenty_two() -> None:
-    names = [SHIFTS[g].split()[0] for g in shift(np.arange(24))]
+    names = [USUAL.names[g] for g in USUAL.places(60 * np.arange(24))]
     assert names == ["night"] * 6 + ["early"] * 8 + ["late"] * 8 + ["night"] * 2
+
+
+def test_agreement_by_shift_has_the_hours_of_the_site() -> None:
+    halves = parse_plan("day 06:30, night 19:00")
+    found = agreements(DECISIONS, met(LOG), halves)["shift"]
+    assert found.groups == ("day 06:30 to 19:00", "night 19:00 to 06:30")
+    days = LOG.rows // 288
+    np.testing.assert_array_equal(found.steps, [150 * days, 138 * days])
 
 
 def test_an_unknown_circumstance_is_in_no_group() -> None:
     circumstances = met(LOG)
     circumstances.load[:100] = np.nan
-    found = agreements(DECISIONS, circumstances)["load"]
+    found = agreements(DECISIONS, circumstances, USUAL)["load"]
     assert int(np.sum(found.steps)) == LOG.rows - 100
     np.testing.assert_array_equal(
         bins(np.array([np.nan, 0.3, 0.29]), LOAD_EDGES), [-1, 1, 0]
@@ -265,13 +237,6 @@ def test_a_log_of_which_few_days_are_whole_has_no_potential() -> None:
     assert "27 % of the log's days are whole" in found.potential.refused
 
 
-def year(bins_of_year: int) -> Year:
-    """Return a year that spends a day in each of some bins."""
-    hours = np.zeros((len(load_names()), len(wet_bulb_names())))
-    hours.reshape(-1)[:bins_of_year] = 24.0
-    return Year("made", hours)
-
-
 def test_coverage_counts_bins_of_the_year_and_days() -> None:
     circumstances = met(LOG)
     found = coverage(LOG, circumstances, None)
@@ -311,20 +276,12 @@ def test_a_year_is_weather_by_the_hour_and_load_by_five_minutes(site: Site) -> N
 
 
 def test_the_report_shows_bins_alerts_and_what_is_missing() -> None:
-    circumstances, model = met(LOG), twin(LOG)
     score = np.ones(LOG.rows)
     score[100:140] = 5.0
     proposed = DECISIONS.proposed.copy()
     proposed[100:110, 7] = DECISIONS.applied[100:110, 7] + 0.5
     decisions = novel(dataclasses.replace(DECISIONS, proposed=proposed), score)
-    found = Comparison(
-        met=circumstances,
-        agreement=agreements(decisions, circumstances),
-        coverage=coverage(LOG, circumstances, year(10)),
-        divergence=divergence(decisions),
-        cells=binned(LOG, model, circumstances),
-        exclusions=without_doubtful(LOG, model, decisions),
-    )
+    found = made_comparison(LOG, decisions)
     off = Interval(0.2, 0.1, 0.3, days=30)
     data = made_report(
         LOG,

@@ -5,15 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from made_overrides import START, STEP, bad_reading, day, override, write
+from made_overrides import START, STEP, bad_reading, day, override, tick, write
 
 from coolbound_shadow.ledger.reader import LedgerReader
 from coolbound_shadow.ledger.records import Record
+from coolbound_shadow.overrides.charts import top_limits
 from coolbound_shadow.overrides.events import events_of
 from coolbound_shadow.overrides.figures import bad_periods, run_figures
 from coolbound_shadow.overrides.groups import grouped, repeats
 from coolbound_shadow.overrides.material import Material, read_material
-from coolbound_shadow.overrides.words import share
+from coolbound_shadow.overrides.references import References
+from coolbound_shadow.overrides.rows import View
+from coolbound_shadow.overrides.words import margin_text, share
 from coolbound_shadow.shift_plan import USUAL
 
 DAY = 288
@@ -46,6 +49,27 @@ def test_utilisation_leaves_out_what_was_held_and_what_was_changed(
 
 def test_an_hour_of_decisions_is_twelve_steps(tmp_path: Path) -> None:
     assert run_figures(material(tmp_path, day({}, 24)), ())[0].hours == 2.0
+
+
+def test_every_step_counts_under_its_own_limit(tmp_path: Path) -> None:
+    """As in the shadow report, though an event is named after one of its limits."""
+    limits = ["CHWS_BOX", "CHWS_BOX", "CHW_DP_MIN", "CHWS_BOX"]
+    ticks = [tick(i, "limit", limit) for i, limit in enumerate(limits)]
+    ticks += [tick(4, "ramp", "CT_CWP_RATE"), tick(5), tick(6, "fallback")]
+    found = material(tmp_path, ticks)
+    figures = run_figures(found, ())
+    assert dict(figures[0].limit_steps) == {
+        "CHWS_BOX": 3,
+        "CHW_DP_MIN": 1,
+        "fallback": 1,
+    }
+    view = View(until=found.end, offset=0, steps=7, seconds=0, refs=References())
+    table = top_limits(events_of(found), figures, view)["table"]
+    assert [(row["name"], row["count"], row["steps"]) for row in table] == [
+        ("CHWS_BOX", "1", "3"),
+        ("CHW_DP_MIN", "0", "1"),
+        ("fallback", "1", "1"),
+    ]
 
 
 def test_readings_that_never_come_are_no_bad_readings(tmp_path: Path) -> None:
@@ -101,6 +125,20 @@ def test_a_share_that_is_not_all_never_reads_as_all(
     part: int, whole: int, said: str
 ) -> None:
     assert share(part, whole) == said
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("CA_T_MAX", "0.50 K"),
+        ("ramp:chw_supply_setpoint", "0.50 K"),
+        ("ramp:chw_pressure_setpoint", "0.5 kPa"),
+        ("ramp:cw_pump_speed", "0.500"),
+        ("something", "0.50"),
+    ],
+)
+def test_a_margin_of_a_temperature_is_a_difference(name: str, said: str) -> None:
+    assert margin_text(name, 0.5) == said
 
 
 @pytest.mark.parametrize(

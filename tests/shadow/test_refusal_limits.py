@@ -184,6 +184,8 @@ def test_the_report_shows_each_limit_and_what_was_changed(tmp_path: Path) -> Non
     page = render_report(made_report(LOG, made_decisions(LOG), **shown))
     first = page.split('<section class="page">')[0]
     assert "not the published ones" in first
-    assert "2 count in place of 3 count" in first
+    assert "blocks of days, at least 2 in place of 3 (because" in first
     assert page.count("as published") == len(SCALES) - 1
-    assert "&#9670; changed from 3 count" in page
+    assert "&#9670; changed from 3<" in page
+    assert ">20 %<" in page
+    assert " percent" not in page

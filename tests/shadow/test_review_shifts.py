@@ -1,15 +1,27 @@
 """Shifts: their hours are the site's, and who has signed which can be seen."""
 
 import dataclasses
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_reviews import kind_at, log_in, make_setup, override, tick
+from made_reviews import (
+    OFFSET,
+    START,
+    STEP,
+    kind_at,
+    log_in,
+    make_setup,
+    override,
+    tick,
+)
 
-from coolbound_envs.tables import InputError
+from coolbound_envs.site import load_site
+from coolbound_envs.tables import InputError, Table
 from coolbound_shadow.ledger.reader import LedgerReader
 from coolbound_shadow.ledger.records import Review
 from coolbound_shadow.ledger.writer import LedgerWriter
@@ -18,7 +30,13 @@ from coolbound_shadow.review.app import Setup, create_app
 from coolbound_shadow.review.book import Book
 from coolbound_shadow.review.shifts import shift_at, shift_of
 from coolbound_shadow.review.signing import NotSignedError, sign_off_of, standings
-from coolbound_shadow.shift_plan import USUAL, ShiftPlan, parse_plan
+from coolbound_shadow.shift_plan import (
+    USUAL,
+    ShiftPlan,
+    chosen_plan,
+    parse_plan,
+    site_plan,
+)
 
 HALVES = parse_plan("night 19:00, day 06:30")
 
@@ -66,6 +84,45 @@ def test_a_wrong_plan_is_refused(text: str, said: str) -> None:
         parse_plan(text)
 
 
+def site_with(folder: Path, shifts: str) -> Table:
+    path = folder / "mine.toml"
+    path.write_text(load_site().path.read_text(encoding="utf-8") + shifts)
+    return load_site(path).root
+
+
+def test_the_hours_are_those_of_the_site_file_unless_asked_otherwise(
+    tmp_path: Path,
+) -> None:
+    root = site_with(tmp_path, '\n[shifts]\nnight = "19:00"\nday = "6:30"\n')
+    assert chosen_plan("", root) == HALVES
+    assert chosen_plan("all 6", root).names == ("all",)
+    assert site_plan(load_site().root) == USUAL
+
+
+@pytest.mark.parametrize(
+    ("shifts", "said"),
+    [
+        ("day = 7", "mine.toml.shifts.day: found 7, expected text"),
+        ('day = "7 am"', "mine.toml.shifts: found 'day 7 am', expected names with"),
+        ('day = "7"\nnight = "07:00"', "mine.toml.shifts: found 'night 07:00' where"),
+        ("", "mine.toml.shifts: found '', expected names with their beginnings"),
+    ],
+)
+def test_wrong_hours_of_a_site_are_named_where_they_stand(
+    shifts: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as refused:
+        site_plan(site_with(tmp_path, f"\n[shifts]\n{shifts}\n"))
+    assert said in str(refused.value)
+
+
+@given(plans)
+def test_the_shifts_of_many_minutes_are_those_of_each(plan: ShiftPlan) -> None:
+    minutes = np.arange(1440)
+    found = [plan.names[place] for place in plan.places(minutes)]
+    assert found == [plan.name_at(minute) for minute in range(1440)]
+
+
 @given(plans, st.integers(0, 4_000_000_000))
 def test_under_any_plan_every_instant_belongs_to_one_shift(
     plan: ShiftPlan, local: int
@@ -96,7 +153,8 @@ def test_the_overview_page_says_which_are_signed(setup: Setup) -> None:
     client = create_app(setup).test_client()
     log_in(client, "visitor")
     page = client.get("/shifts").text
-    assert "1 over and not signed off" in page
+    assert "1 over and not signed off</b>, 1 of them with events that nobody" in page
+    assert page.count('class="gap"') == 2
     assert page.count('<th scope="row"') == 2
     look = Book(setup.ledger, {}).look()
     night = standings(look)[-1].shift
@@ -110,6 +168,38 @@ def test_the_overview_page_says_which_are_signed(setup: Setup) -> None:
     with LedgerWriter(setup.ledger, setup.signer) as writer:
         writer.append(override(42, event="late-1"))
     assert "1 came in later" in client.get("/shifts").text
+
+
+def test_a_shift_is_over_with_the_tick_of_its_last_step(setup: Setup) -> None:
+    early = standings(Book(setup.ledger, {}).look())[0].shift
+    last = (early.end - OFFSET - START) // STEP - 1
+    for steps, is_over in ((range(150, last), False), ((last,), True)):
+        with LedgerWriter(setup.ledger, setup.signer) as writer:
+            writer.append_many([tick(step) for step in steps])
+        newest = standings(Book(setup.ledger, {}).look())[0]
+        assert (newest.shift, newest.is_over) == (early, is_over)
+
+
+def test_a_shift_without_open_events_is_no_alarm(setup: Setup) -> None:
+    with LedgerWriter(setup.ledger, setup.signer) as writer:
+        writer.append_many([tick(step) for step in range(150, 350)])
+    look = Book(setup.ledger, {}).look()
+    with LedgerWriter(setup.ledger, setup.signer) as writer:
+        for event in look.events:
+            writer.append(Review("engineer", "accept", event.key, event.records, "ok"))
+    client = create_app(setup).test_client()
+    log_in(client, "visitor")
+    page = client.get("/shifts").text
+    assert "0 of them with events that nobody accepted" in page
+    assert 'class="gap"' not in page
+
+
+def test_all_times_of_the_head_are_on_the_sites_clock(setup: Setup) -> None:
+    client = create_app(setup).test_client()
+    log_in(client, "visitor")
+    head = client.get("/shifts").text.partition('<dl class="health">')[2]
+    stamps = re.findall(r"\d\d:\d\d ([+-]\d\d:\d\d)", head.partition("</dl>")[0])
+    assert stamps == ["+01:00"] * 3
 
 
 def test_pages_filters_and_overview_use_the_sites_hours(setup: Setup) -> None:

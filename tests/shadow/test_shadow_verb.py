@@ -26,6 +26,7 @@ MISTAKES = {
         ("--ledger", "out/ledger", "--key", "none.pem"),
         "choose another --ledger or --out",
     ),
+    "hours of shifts that are none": (("--shifts", "day 25:00"), "--shifts: found"),
     "a log that is absent": (("--log", "none.csv"), "no such file or folder"),
     "an empty period": (("--from", "2030-01-01"), "choose a period inside"),
     "a period that is no time": (("--to", "tomorrow"), "expected a date"),

@@ -40,7 +40,8 @@ def add_shifts(parser: argparse.ArgumentParser) -> None:
         metavar="HOURS",
         default="",
         help="names of shifts with the local time at which each begins, as "
-        "'day 07:00, night 19:00' (default: early 06:00, late 14:00, night 22:00)",
+        "'day 07:00, night 19:00' (default: the site file's, else early 06:00, late "
+        "14:00, night 22:00)",
     )
 
 

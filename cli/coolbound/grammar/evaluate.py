@@ -1,8 +1,9 @@
 """What `coolbound evaluate` accepts."""
 
 import argparse
+from pathlib import Path
 
-from coolbound.choices import EVALUATED, UNSEEN_WEATHER
+from coolbound.choices import ENGINES, EVALUATED, UNSEEN_WEATHER
 from coolbound.grammar.common import add_out, add_seed, number, whole
 
 
@@ -19,6 +20,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         "as LABEL=FOLDER,FOLDER,...",
     )
     _add_places(parser)
+    _add_engine(parser)
     parser.add_argument("--days", type=whole(1, 366), default=365, help="length")
     parser.add_argument(
         "--start",
@@ -31,7 +33,24 @@ def fill(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--filter-off",
         action="store_true",
-        help="also run every policy without the safety layer",
+        help="also run policies (with EnergyPlus, everyone) without the safety layer",
+    )
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    """Add whose plant it is (docs/transfer.md)."""
+    parser.add_argument(
+        "--engine",
+        choices=ENGINES,
+        default=ENGINES[0],
+        help="our own plant, or EnergyPlus beside its own controls, everyone behind "
+        "the safety layer",
+    )
+    parser.add_argument(
+        "--page",
+        type=Path,
+        metavar="FILE",
+        help="with EnergyPlus: also write the page of results there",
     )
 
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from coolbound.grammar.common import add_out, add_refusals, whole
+from coolbound.grammar.common import add_out, add_refusals, add_shifts, whole
 
 
 def fill(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +50,7 @@ def fill(parser: argparse.ArgumentParser) -> None:
         "--pdf", action="store_true", help="also write the report as tagged PDF"
     )
     add_refusals(parser)
+    add_shifts(parser)
     parser.add_argument(
         "--year-weather",
         metavar="WEATHER",

@@ -19,7 +19,7 @@ from coolbound_shadow.ledger.keys import (
 )
 from coolbound_shadow.overrides.report import Heading
 from coolbound_shadow.overrides.writing import Wish, limit_bounds, write_report
-from coolbound_shadow.shift_plan import USUAL, parse_plan
+from coolbound_shadow.shift_plan import chosen_plan
 
 
 def run(options: Namespace) -> Answer:
@@ -56,7 +56,7 @@ def _wish(options: Namespace) -> Wish:
 
 
 def _heading(site: Site, options: Namespace) -> Heading:
-    plan = parse_plan(options.shifts) if options.shifts else USUAL
+    plan = chosen_plan(options.shifts, site.root)
     return Heading(site.name, site.title, site.zone, site.digest, plan)
 
 

@@ -12,6 +12,7 @@ from coolbound.console import Answer, complain
 from coolbound.grammar.common import UsageError
 from coolbound.verbs.ledger import key_path
 from coolbound_envs.limit_numbers import parse_limits
+from coolbound_envs.site import Site
 from coolbound_envs.tables import InputError
 from coolbound_shadow.ledger.keys import (
     PublicKeys,
@@ -20,7 +21,7 @@ from coolbound_shadow.ledger.keys import (
     load_signer,
     public_path,
 )
-from coolbound_shadow.shift_plan import USUAL, ShiftPlan, parse_plan
+from coolbound_shadow.shift_plan import ShiftPlan, chosen_plan
 
 NEEDED = ("flask", "flask_wtf", "waitress")
 """What the page is served with; an extra, which other verbs do without."""
@@ -42,7 +43,8 @@ def run(options: Namespace) -> Answer:
         return _add_user(options, path)
     if options.remove_user:
         return _remove_user(options, path)
-    plan = parse_plan(options.shifts) if options.shifts else USUAL
+    site = chosen_site(options.site)
+    plan = chosen_plan(options.shifts, site.root)
     if options.list_shifts:
         from coolbound.signing import list_shifts
 
@@ -51,7 +53,7 @@ def run(options: Namespace) -> Answer:
         from coolbound.signing import sign_off
 
         return sign_off(options, path, plan, *_keys(options))
-    return _serve(options, path, plan)
+    return _serve(options, path, site, plan)
 
 
 def _require_one(options: Namespace) -> None:
@@ -146,7 +148,7 @@ def _remove_user(options: Namespace, path: Path) -> Answer:
     return Answer(data, f"removed {options.remove_user}: {path}")
 
 
-def _serve(options: Namespace, path: Path, plan: ShiftPlan) -> Answer:
+def _serve(options: Namespace, path: Path, site: Site, plan: ShiftPlan) -> Answer:
     from coolbound_shadow.overrides.writing import limit_bounds
     from coolbound_shadow.review.app import Setup
     from coolbound_shadow.review.serving import bind, require_allowed, serve
@@ -159,7 +161,6 @@ def _serve(options: Namespace, path: Path, plan: ShiftPlan) -> Answer:
             f"{path}: found no user, expected at least one; add one by `coolbound "
             "review --add-user NAME`"
         )
-    site = chosen_site(options.site)
     signer, trusted = _keys(options)
     setup = Setup(
         ledger=options.folder,

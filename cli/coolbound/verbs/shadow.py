@@ -19,6 +19,7 @@ from coolbound_shadow.recording import LedgerChoice
 from coolbound_shadow.refusal_limits import read_limits
 from coolbound_shadow.run import Wanted, run_shadow
 from coolbound_shadow.selection import Period
+from coolbound_shadow.shift_plan import chosen_plan
 
 REPORT = "report.html"
 
@@ -73,7 +74,8 @@ def _wanted(options: Namespace, site: Site) -> Wanted:
         ledger = LedgerChoice(options.ledger, key_path(options.key), options.run)
     period = Period(options.begin, options.end)
     limits = read_limits(options.refusals)
-    return Wanted(period, options.steps, ledger, _year(options, site), limits)
+    plan = chosen_plan(options.shifts, site.root)
+    return Wanted(period, options.steps, ledger, _year(options, site), limits, plan)
 
 
 def _year(options: Namespace, site: Site) -> Year | None:

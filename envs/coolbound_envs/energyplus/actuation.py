@@ -37,8 +37,8 @@ def inner_signals(sizes: Sizes) -> dict[str, Signal]:
     return found
 
 
-class Drives:
-    """Holds the commands of an interval on EnergyPlus' actuators."""
+class Surroundings:
+    """What no controller decides: the load, recirculated air, make-up moisture."""
 
     def __init__(self, hands: Hands, sizes: Sizes, timestep: float) -> None:
         """Ask for what the inner loops look at.
@@ -53,8 +53,50 @@ class Drives:
         hands.request(self._seen)
 
     def hold(self, commands: Commands) -> None:
+        """Move them at the beginning of a zone timestep."""
+        for hall in range(self._sizes.halls):
+            self._hands.hold(names.loading(hall), commands.loading[hall])
+            self._hold_hall(hall, commands)
+
+    def _hold_hall(self, hall: int, commands: Commands) -> None:
+        places = [f"{hall}_{number}" for number in range(self._sizes.zones)]
+        crah = [self._read(f"crah{place}") for place in places]
+        server = [self._read(f"server{place}") for place in places]
+        ratio = sum(crah) / max(sum(server), 1e-6)
+        for number, leak in enumerate(self._sizes.zone_leak):
+            share = inner_loops.recirculated_share(
+                crah[number], server[number], ratio, self._sizes.recirculation * leak
+            )
+            self._hold_zone(hall, number, share, commands.makeup_humidity)
+
+    def _hold_zone(self, hall: int, number: int, share: float, target: float) -> None:
+        zone = names.zone(hall, number)
+        curve = ("Curve", "Curve Result", names.recirculation(zone))
+        self._hands.move(curve, share / names.RECIRCULATION_MOST)
+        place = f"{hall}_{number}"
+        power = inner_loops.moisture_power(
+            target - self._read(f"moist{place}"),
+            self._sizes.zone_volume(hall, number),
+            self._read(f"crah{place}"),
+            self._timestep,
+            self._sizes,
+        )
+        gain = ("OtherEquipment", "Power Level", names.moisture(zone))
+        self._hands.move(gain, power)
+
+    def _read(self, name: str) -> float:
+        return self._hands.read(self._seen[name])
+
+
+class Drives(Surroundings):
+    """Holds the commands of an interval on EnergyPlus' actuators besides."""
+
+    def hold(self, commands: Commands) -> None:
         """Move every actuator at the beginning of a zone timestep."""
-        self._hold_halls(commands)
+        super().hold(commands)
+        for hall in range(self._sizes.halls):
+            self._hands.hold(names.supply_air(hall), commands.supply_air[hall])
+            self._hands.hold(names.crah_speed(hall), commands.crah_speed[hall])
         self._hold_chw(commands)
         self._hands.move(CW_FLOW, max(commands.cw_flow, FLOW_MIN))
         for count in range(self._sizes.chillers + 1):
@@ -74,42 +116,6 @@ class Drives:
             (KEPT, commands.machines * kept),
         ):
             self._hands.tell(variable, value)
-
-    def _read(self, name: str) -> float:
-        return self._hands.read(self._seen[name])
-
-    def _hold_halls(self, commands: Commands) -> None:
-        for hall in range(self._sizes.halls):
-            self._hands.hold(names.loading(hall), commands.loading[hall])
-            self._hands.hold(names.supply_air(hall), commands.supply_air[hall])
-            self._hands.hold(names.crah_speed(hall), commands.crah_speed[hall])
-            places = [f"{hall}_{number}" for number in range(self._sizes.zones)]
-            crah = [self._read(f"crah{place}") for place in places]
-            server = [self._read(f"server{place}") for place in places]
-            ratio = sum(crah) / max(sum(server), 1e-6)
-            for number, leak in enumerate(self._sizes.zone_leak):
-                share = inner_loops.recirculated_share(
-                    crah[number],
-                    server[number],
-                    ratio,
-                    self._sizes.recirculation * leak,
-                )
-                self._hold_zone(hall, number, share, commands.makeup_humidity)
-
-    def _hold_zone(self, hall: int, number: int, share: float, target: float) -> None:
-        zone = names.zone(hall, number)
-        curve = ("Curve", "Curve Result", names.recirculation(zone))
-        self._hands.move(curve, share / names.RECIRCULATION_MOST)
-        place = f"{hall}_{number}"
-        power = inner_loops.moisture_power(
-            target - self._read(f"moist{place}"),
-            self._sizes.zone_volume(hall, number),
-            self._read(f"crah{place}"),
-            self._timestep,
-            self._sizes,
-        )
-        gain = ("OtherEquipment", "Power Level", names.moisture(zone))
-        self._hands.move(gain, power)
 
     def _hold_chw(self, commands: Commands) -> None:
         """Hold set-point, flow limit, and the evaporators' least flow.

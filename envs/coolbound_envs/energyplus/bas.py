@@ -10,6 +10,7 @@ from typing import final
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from coolbound_envs import sequencer
 from coolbound_envs.drives import pump_speed_floor
@@ -57,8 +58,13 @@ class Bas:
         """
         self._plant, self._disturbance = plant, disturbance
         self._state = initial_state(disturbance, plant, ())
-        self._decide = jax.jit(decide)
+        self._decide = jax.jit(_decide)
         self._advance = jax.jit(_advance)
+
+    @property
+    def machines(self) -> sequencer.SequencerState:
+        """What is commanded, and since when; leaves (chillers,), ()."""
+        return self._state.sequencer
 
     def decide(self, action: Action, chw_return: float, basin: float) -> Running:
         """Return what runs in the interval that begins now.
@@ -76,17 +82,10 @@ class Bas:
             buffer_temp=jnp.asarray(chw_return, jnp.float32),
             basin_temp=jnp.asarray(basin, jnp.float32),
         )
-        self._state = self._decide(seen, action, self._disturbance, self._plant)
-        now = self._state.sequencer
-        machines = jnp.sum(now.running * now.commanded)
-        commanded = now.commanded_count
-        return Running(
-            machines=round(float(machines)),
-            commanded=round(float(commanded)),
-            is_open=float(now.economizer_position) > 0.5,
-            is_wanted=float(now.economizer) > 0.5,
-            pump_floor=float(pump_speed_floor(commanded, self._plant)),
+        self._state, numbers = self._decide(
+            seen, action, self._disturbance, self._plant
         )
+        return _running(numbers)
 
     def advance(self, basin: float) -> Running:
         """Let the timers run over the interval; returns what runs at its end.
@@ -95,18 +94,41 @@ class Bas:
             basin: Water leaving the towers. [degC]
         """
         basin_temp = jnp.asarray(basin, jnp.float32)
-        self._state = self._advance(self._state, basin_temp, self._plant)
-        now = self._state.sequencer
-        return Running(
-            machines=round(float(now.running_count)),
-            commanded=round(float(now.commanded_count)),
-            is_open=float(now.economizer_position) > 0.5,
-            is_wanted=float(now.economizer) > 0.5,
-            pump_floor=float(pump_speed_floor(now.commanded_count, self._plant)),
-        )
+        self._state, numbers = self._advance(self._state, basin_temp, self._plant)
+        return _running(numbers)
 
 
-def _advance(state: PlantState, basin: jax.Array, plant: PlantParams) -> PlantState:
+def _running(numbers: jax.Array) -> Running:
+    machines, commanded, position, economizer, floor = np.asarray(numbers).tolist()
+    return Running(
+        machines=round(machines),
+        commanded=round(commanded),
+        is_open=position > 0.5,
+        is_wanted=economizer > 0.5,
+        pump_floor=floor,
+    )
+
+
+def _numbers(
+    machines: jax.Array, now: sequencer.SequencerState, plant: PlantParams
+) -> jax.Array:
+    """Return what `Running` holds as one array: it is fetched at once."""
+    floor = pump_speed_floor(now.commanded_count, plant)
+    found = (machines, now.commanded_count, now.economizer_position, now.economizer)
+    return jnp.stack([*found, floor])
+
+
+def _decide(
+    state: PlantState, action: Action, acting: Disturbance, plant: PlantParams
+) -> tuple[PlantState, jax.Array]:
+    state = decide(state, action, acting, plant)
+    now = state.sequencer
+    return state, _numbers(jnp.sum(now.running * now.commanded), now, plant)
+
+
+def _advance(
+    state: PlantState, basin: jax.Array, plant: PlantParams
+) -> tuple[PlantState, jax.Array]:
     warm = jnp.asarray(START_BASIN_TEMP, jnp.float32)
 
     def substep(
@@ -123,4 +145,5 @@ def _advance(state: PlantState, basin: jax.Array, plant: PlantParams) -> PlantSt
         return moved, None
 
     machines, _ = jax.lax.scan(substep, state.sequencer, None, length=SUBSTEPS)
-    return dataclasses.replace(state, sequencer=machines)
+    state = dataclasses.replace(state, sequencer=machines)
+    return state, _numbers(machines.running_count, machines, plant)

@@ -63,7 +63,13 @@ class Engine:
     """
 
     def __init__(
-        self, folder: Path, sizes: Sizes, timesteps: int, first: Commands, limit: float
+        self,
+        folder: Path,
+        sizes: Sizes,
+        timesteps: int,
+        first: Commands,
+        limit: float,
+        is_own: bool = False,
     ) -> None:
         """Start the process; model and weather already lie in the folder.
 
@@ -73,6 +79,8 @@ class Engine:
             timesteps: Zone timesteps in an hour. [1]
             first: Held during the warm-up and the first interval.
             limit: Longest wait for one answer. [s]
+            is_own: Whether the model has controls of its own: then only the load
+                and what surrounds the plant are told.
         """
         self._folder, self._limit = folder, limit
         config = {
@@ -80,6 +88,7 @@ class Engine:
             "model": str(folder / MODEL_FILE),
             "weather": str(folder / WEATHER_FILE),
             "timesteps": timesteps,
+            "is_own": is_own,
             "sizes": dataclasses.asdict(sizes),
             "first": dataclasses.asdict(first),
         }

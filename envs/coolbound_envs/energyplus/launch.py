@@ -11,6 +11,8 @@ from coolbound_envs.energyplus.engine import (
 )
 from coolbound_envs.energyplus.model import build_model, write_model
 from coolbound_envs.energyplus.options import Options
+from coolbound_envs.energyplus.own_controls import with_own_controls
+from coolbound_envs.energyplus.own_setpoints import OwnControls
 from coolbound_envs.energyplus.signals import Commands
 from coolbound_envs.energyplus.sizes import Sizes
 from coolbound_envs.energyplus.weather_file import write_epw
@@ -24,6 +26,7 @@ def launch(
     course: Course,
     first: Commands,
     options: Options,
+    own: OwnControls | None = None,
 ) -> Engine:
     """Return an engine that has begun to run.
 
@@ -34,6 +37,7 @@ def launch(
         course: Weather, which stands still while the plant settles.
         first: Held during the warm-up and the first interval.
         options: How the run is made.
+        own: Controls of EnergyPlus' own; by default the commands are followed.
     """
     # What an earlier run left in a named folder would be taken for this one's.
     (folder / ERROR_FILE).unlink(missing_ok=True)
@@ -43,5 +47,9 @@ def launch(
     model = build_model(
         site.plant, sizes, len(hours[0]) // 24, options.timesteps, options.iterations
     )
+    if own is not None:
+        model = with_own_controls(model, sizes, own)
     write_model(model, folder / MODEL_FILE)
-    return Engine(folder, sizes, options.timesteps, first, options.limit)
+    return Engine(
+        folder, sizes, options.timesteps, first, options.limit, own is not None
+    )

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -54,7 +55,7 @@ def true_points(
         sizes: Of the site.
     """
     rows = {
-        **_hall_points(readings, pressure, sizes),
+        **hall_points(readings, pressure, sizes),
         **_water_points(readings, pressure, sizes),
         "chillers_running": float(running.machines),
         "chillers_starting": float(max(running.commanded - running.machines, 0)),
@@ -71,9 +72,16 @@ def it_power(readings: Mapping[str, float], hall: int, sizes: Sizes) -> float:
     return sum(readings[f"it_power{hall}_{zone}"] for zone in range(sizes.zones))
 
 
-def _hall_points(
+def hall_points(
     readings: Mapping[str, float], pressure: float, sizes: Sizes
 ) -> dict[str, float]:
+    """Return the points of the halls, each in its own unit.
+
+    Args:
+        readings: One row of the engine, SI units.
+        pressure: Remote differential pressure asked for. [Pa]
+        sizes: Of the site.
+    """
     held = sizes.remote_pressure(readings["chw_flow"], pressure)
     most = sizes.coil_water_flow / sizes.halls * (held / sizes.open_pressure) ** 0.5
     points: dict[str, float] = {}
@@ -125,6 +133,9 @@ def _water_points(
     }
 
 
+_as_vector = jax.jit(action_to_vector)
+
+
 def observe(values: np.ndarray, applied: Action, time: float) -> Observation:
     """Return the observation of one plant, shapes (P,), (10,) and ().
 
@@ -142,7 +153,7 @@ def observe(values: np.ndarray, applied: Action, time: float) -> Observation:
         value=jnp.asarray(values, jnp.float32),
         quality=jnp.asarray(quality, jnp.int32),
         age=jnp.zeros((OBSERVATION_SIZE,), jnp.float32),
-        applied=action_to_vector(applied),
+        applied=_as_vector(applied),
         time=jnp.asarray(time, jnp.float32),
     )
 

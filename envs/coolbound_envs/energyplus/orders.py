@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -33,10 +34,23 @@ def disturbance_of(course: Course, step: int) -> Disturbance:
     )
 
 
+def surroundings_of(
+    course: Course, plant: PlantParams, sizes: Sizes
+) -> list[tuple[tuple[float, ...], float]]:
+    """Return loading of each hall [1] and make-up humidity [kg/kg] by interval."""
+    design = sizes.it_power * np.asarray(sizes.hall_share)
+    loading = (np.asarray(course.it_work) / design).tolist()
+    dew_point, pressure = (
+        jnp.asarray(x, jnp.float32) for x in (course.dew_point, course.pressure)
+    )
+    moist = np.asarray(_makeup_humidity(dew_point, pressure, plant)).tolist()
+    return list(zip(map(tuple, loading), moist, strict=True))
+
+
 def commands_for(
     action: Action,
     running: Running,
-    acting: Disturbance,
+    surroundings: tuple[tuple[float, ...], float],
     plant: PlantParams,
     sizes: Sizes,
     readings: Mapping[str, float],
@@ -46,15 +60,15 @@ def commands_for(
     Args:
         action: In force, physical units, shapes (halls,) and ().
         running: What the sequencer lets run.
-        acting: Weather and load.
+        surroundings: One of `surroundings_of`.
         plant: The site's plant.
         sizes: Its sizes as plain numbers.
         readings: Of the interval before; empty before the first.
     """
-    design = sizes.it_power * np.asarray(sizes.hall_share)
+    loading, moist = surroundings
     speed = max(float(action.cw_pump_speed), running.pump_floor)
     return Commands(
-        loading=tuple((np.asarray(acting.it_work) / design).tolist()),
+        loading=loading,
         supply_air=tuple(np.asarray(action.supply_air_setpoint).tolist()),
         crah_speed=tuple(np.asarray(action.crah_fan_speed).tolist()),
         chw_setpoint=float(action.chw_supply_setpoint),
@@ -65,7 +79,7 @@ def commands_for(
         open_evaporators=running.commanded,
         economizer=int(running.is_open),
         tower_water_min=_tower_water_min(action, running, plant, readings),
-        makeup_humidity=_makeup_humidity(acting, plant),
+        makeup_humidity=moist,
     )
 
 
@@ -88,9 +102,10 @@ def _tower_water_min(
     return max(low, float(action.chw_supply_setpoint) + lift)
 
 
-def _makeup_humidity(acting: Disturbance, plant: PlantParams) -> float:
+def _makeup_humidity(
+    dew_point: jax.Array, pressure: jax.Array, plant: PlantParams
+) -> jax.Array:
     """Return the humidity ratio of the conditioned make-up air [kg/kg]."""
     room = plant.room
-    dew_point = jnp.clip(acting.dew_point, room.dew_point_min, room.dew_point_max)
-    vapour = saturation_pressure(dew_point)
-    return float(humidity_ratio(vapour, acting.pressure))
+    inside = jnp.clip(dew_point, room.dew_point_min, room.dew_point_max)
+    return humidity_ratio(saturation_pressure(inside), pressure)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, final
 
+import jax
 import numpy as np
 
 from coolbound_envs.accounts import REWARD_POWER, TRIP_PRICE, TRIP_TEMP
@@ -30,14 +31,22 @@ from coolbound_envs.energyplus.options import (
     check_options,
     is_installed,
 )
-from coolbound_envs.energyplus.orders import commands_for, disturbance_of
+from coolbound_envs.energyplus.orders import (
+    commands_for,
+    disturbance_of,
+    surroundings_of,
+)
 from coolbound_envs.energyplus.signals import Commands
 from coolbound_envs.energyplus.site_sizes import sizes_of
+from coolbound_envs.sequencer import SequencerState
 from coolbound_envs.settling import initial_action
 from coolbound_envs.site import Site
 from coolbound_envs.types import Action, Observation
 
 __all__ = ["EnergyPlusPlant", "Options", "is_installed"]
+
+
+_is_refused = jax.jit(is_refused)
 
 
 @final
@@ -105,6 +114,7 @@ class EnergyPlusPlant:
         self._rng = np.random.default_rng(seed)
         self._bas = Bas(self.site.plant, first)
         self._readings: dict[str, float] = {}
+        self._surroundings = surroundings_of(course, self.site.plant, self.sizes)
         self.folder = self._make_folder()
         self._engine = launch(
             self.folder,
@@ -139,12 +149,31 @@ class EnergyPlusPlant:
             EnergyPlusError: The engine failed.
             RuntimeError: There was no `reset`, or the course is over.
         """
+        self.give(action)
+        return self.take()
+
+    def give(self, action: Action) -> None:
+        """Begin a control interval; `take` waits for its end.
+
+        Several plants that are given their actions first run side by side.
+
+        Raises:
+            EnergyPlusError: The engine failed.
+            RuntimeError: There was no `reset`, or the course is over.
+        """
         if self._engine is None or self._step >= self._course.steps:
             raise RuntimeError("no run, or its course is over: call reset")
-        is_out = bool(is_refused(action))
-        self.refused += is_out
-        self._applied = self._applied if is_out else action
+        self._is_out = bool(_is_refused(action))
+        self.refused += self._is_out
+        self._applied = self._applied if self._is_out else action
         self._send()
+
+    def take(self) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+        """Return what `step` does, of the interval that was begun.
+
+        Raises:
+            EnergyPlusError: The engine failed.
+        """
         self._receive()
         work = float(np.sum(self._course.it_work[self._step]))
         self._step += 1
@@ -155,12 +184,17 @@ class EnergyPlusPlant:
             "power": power,
             "work": work,
             "water": water_use(self._readings),
-            "action_refused": is_out,
+            "action_refused": self._is_out,
             "readings": self._readings,
         }
         is_over = self._step >= self._course.steps and not is_tripped
         reward -= TRIP_PRICE * is_tripped
         return self._observation(), reward, is_tripped, is_over, info
+
+    @property
+    def machines(self) -> SequencerState:
+        """What the sequencer has commanded, and since when; leaves (chillers,), ()."""
+        return self._bas.machines
 
     def errors(self) -> ErrorFile:
         """Return what EnergyPlus' error file says so far; whole after `stop`."""
@@ -187,14 +221,14 @@ class EnergyPlusPlant:
         return self._options.folder.resolve()
 
     def _next_commands(self) -> Commands:
-        acting = disturbance_of(self._course, self._step)
-        basin = self._readings.get("cw_supply", float(acting.wet_bulb) + 5.0)
+        wet_bulb = float(self._course.wet_bulb[self._step])
+        basin = self._readings.get("cw_supply", wet_bulb + 5.0)
         returned = self._readings.get("chw_return", basin)
         running = self._bas.decide(self._applied, returned, basin)
         return commands_for(
             self._applied,
             running,
-            acting,
+            self._surroundings[self._step],
             self.site.plant,
             self.sizes,
             self._readings,

@@ -70,6 +70,12 @@ def signals(sizes: Sizes) -> dict[str, Signal]:
         found |= {
             f"chiller_power{number}": Signal("Chiller Electricity Rate", name),
             f"chiller_heat{number}": Signal("Chiller Evaporator Cooling Rate", name),
+            f"condenser_leaving{number}": Signal(
+                "Chiller Condenser Outlet Temperature", name
+            ),
+            f"evaporator_leaving{number}": Signal(
+                "Chiller Evaporator Outlet Temperature", name
+            ),
             f"evaporator_flow{number}": Signal(
                 "Chiller Evaporator Mass Flow Rate", name
             ),

@@ -21,7 +21,11 @@ from coolbound_envs.energyplus.course import DAY_STEPS, STEP, Course, course_of
 from coolbound_envs.energyplus.engine import Engine
 from coolbound_envs.energyplus.launch import launch
 from coolbound_envs.energyplus.options import Options, check_length, check_options
-from coolbound_envs.energyplus.orders import commands_for, disturbance_of
+from coolbound_envs.energyplus.orders import (
+    commands_for,
+    disturbance_of,
+    surroundings_of,
+)
 from coolbound_envs.energyplus.signals import Commands
 from coolbound_envs.energyplus.site_sizes import sizes_of
 from coolbound_envs.energyplus.sizes import Sizes
@@ -125,8 +129,8 @@ def _orders(site: Site, sizes: Sizes, course: Course, seed: int) -> Iterator[Com
     first = disturbance_of(course, 0)
     action = initial_action(first, ())
     running = Bas(site.plant, first).decide(action, 20.0, 20.0)
-    base = commands_for(action, running, first, site.plant, sizes, {})
-    design = sizes.it_power * np.asarray(sizes.hall_share)
+    around = surroundings_of(course, site.plant, sizes)
+    base = commands_for(action, running, around[0], site.plant, sizes, {})
     places = rng.random((course.steps, len(WANDER)))
     # Neighbours differ by a few percent of the range, as under a controller.
     window = np.ones(12) / 12.0
@@ -140,5 +144,4 @@ def _orders(site: Site, sizes: Sizes, course: Course, seed: int) -> Iterator[Com
         }
         for name in ("supply_air", "crah_speed"):
             moved[name] = (float(moved[name]),) * sizes.halls
-        loading = tuple((course.it_work[step] / design).tolist())
-        yield dataclasses.replace(base, loading=loading, **moved)
+        yield dataclasses.replace(base, loading=around[step][0], **moved)

@@ -18,7 +18,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from coolbound_envs.energyplus.actuation import Drives
+from coolbound_envs.energyplus.actuation import Drives, Surroundings
 from coolbound_envs.energyplus.hands import Hands
 from coolbound_envs.energyplus.meters import Meters
 from coolbound_envs.energyplus.signals import Commands
@@ -76,7 +76,9 @@ class Run:
         sizes = Sizes(**config["sizes"])
         hands = Hands(api.exchange, self.state)
         step = 3600.0 / config["timesteps"]
-        self._drives, self._meters = Drives(hands, sizes, step), Meters(hands, sizes)
+        # Under EnergyPlus' own controls no channel is moved.
+        kind = Surroundings if config["is_own"] else Drives
+        self._drives, self._meters = kind(hands, sizes, step), Meters(hands, sizes)
         self._register()
 
     def _register(self) -> None:

@@ -10,6 +10,7 @@ from coolbound_envs.params import PlantParams
 from coolbound_envs.spec import HALLS
 from coolbound_shadow.calibration.chiller_part import through_bypass
 from coolbound_shadow.calibration.part_types import (
+    Factor,
     Inputs,
     Parameter,
     Part,
@@ -132,16 +133,11 @@ def water_share(valve: jax.Array, pressure: jax.Array, plant: PlantParams) -> ja
     return jnp.maximum(valve**2 * root, 1e-3)
 
 
-def _valve_parameters(plant: PlantParams) -> tuple[Parameter, ...]:
-    keys = ("crah.water_flow",)
-    return (scale_parameter("water through open coil valves", 0.3, 3.0, 0.05, keys),)
-
-
-def _apply_valves(
-    plant: PlantParams, values: jax.Array, anchors: jax.Array
-) -> PlantParams:
-    crah = dataclasses.replace(plant.crah, water_flow=plant.crah.water_flow * values[0])
-    return dataclasses.replace(plant, crah=crah)
+COIL_WATER = Factor(
+    scale_parameter(
+        "water through open coil valves", 0.3, 3.0, 0.05, ("crah.water_flow",)
+    )
+)
 
 
 def _predict_valves(plant: PlantParams, values: jax.Array, inputs: Inputs) -> jax.Array:
@@ -154,9 +150,9 @@ VALVES = Part(
     title="Coil valves",
     meter="chilled-water flow",
     unit="kg/s",
-    parameters=_valve_parameters,
+    parameters=COIL_WATER.parameters,
     needs=(*in_halls("crah_valve"), "chw_pressure", "chw_flow"),
     collect=_collect_valves,
-    apply=_apply_valves,
+    apply=COIL_WATER.apply,
     predict=_predict_valves,
 )

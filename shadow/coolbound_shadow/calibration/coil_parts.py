@@ -1,7 +1,5 @@
 """The air side, where a log has it: air, coils, and the heat that they explain."""
 
-import dataclasses
-
 import jax
 import numpy as np
 
@@ -22,6 +20,7 @@ from coolbound_shadow.calibration.air_parts import (
 )
 from coolbound_shadow.calibration.chiller_part import TEMP_CALM
 from coolbound_shadow.calibration.part_types import (
+    Factor,
     Inputs,
     Parameter,
     Part,
@@ -48,16 +47,9 @@ def _collect_air(rows: Rows) -> Sample:
     return make_sample(inputs, chw_heat(rows) / 1e3, known, calm)
 
 
-def _air_parameters(plant: PlantParams) -> tuple[Parameter, ...]:
-    keys = ("crah.air_flow",)
-    return (scale_parameter("CRAH air at full speed", 0.3, 3.0, 0.05, keys),)
-
-
-def _apply_air(
-    plant: PlantParams, values: jax.Array, anchors: jax.Array
-) -> PlantParams:
-    crah = dataclasses.replace(plant.crah, air_flow=plant.crah.air_flow * values[0])
-    return dataclasses.replace(plant, crah=crah)
+FULL_AIR = Factor(
+    scale_parameter("CRAH air at full speed", 0.3, 3.0, 0.05, ("crah.air_flow",))
+)
 
 
 def _predict_air(plant: PlantParams, values: jax.Array, inputs: Inputs) -> jax.Array:
@@ -72,14 +64,14 @@ CRAH_AIR = Part(
     title="CRAH air flow",
     meter="heat to chilled water",
     unit="kW",
-    parameters=_air_parameters,
+    parameters=FULL_AIR.parameters,
     needs=(
         *FAN_CHANNELS,
         *in_halls("return_air_temp", "supply_air_temp", "crah_fan_power"),
         *HEAT_POINTS,
     ),
     collect=_collect_air,
-    apply=_apply_air,
+    apply=FULL_AIR.apply,
     predict=_predict_air,
 )
 
@@ -101,18 +93,9 @@ def _collect_coils(rows: Rows) -> Sample:
     return make_sample(inputs, chw_heat(rows) / 1e3, known, calm)
 
 
-def _coil_parameters(plant: PlantParams) -> tuple[Parameter, ...]:
-    keys = ("crah.conductance",)
-    return (scale_parameter("coil conductance", 0.2, 4.0, 0.15, keys),)
-
-
-def _apply_coils(
-    plant: PlantParams, values: jax.Array, anchors: jax.Array
-) -> PlantParams:
-    crah = dataclasses.replace(
-        plant.crah, conductance=plant.crah.conductance * values[0]
-    )
-    return dataclasses.replace(plant, crah=crah)
+COIL_CONDUCTANCE = Factor(
+    scale_parameter("coil conductance", 0.2, 4.0, 0.15, ("crah.conductance",))
+)
 
 
 def _predict_coils(plant: PlantParams, values: jax.Array, inputs: Inputs) -> jax.Array:
@@ -142,7 +125,7 @@ COILS = Part(
     title="Coils",
     meter="heat to chilled water",
     unit="kW",
-    parameters=_coil_parameters,
+    parameters=COIL_CONDUCTANCE.parameters,
     needs=(
         *FAN_CHANNELS,
         *in_halls("return_air_temp", "crah_valve"),
@@ -150,7 +133,7 @@ COILS = Part(
         *HEAT_POINTS,
     ),
     collect=_collect_coils,
-    apply=_apply_coils,
+    apply=COIL_CONDUCTANCE.apply,
     predict=_predict_coils,
 )
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import final
 
 import jax
 
@@ -91,3 +92,30 @@ def scale_parameter(
 ) -> Parameter:
     """Return a factor on what the site file says."""
     return Parameter(name, 1.0, lower, upper, tolerance, "1", keys, channels)
+
+
+@final
+@dataclasses.dataclass(frozen=True)
+class Factor:
+    """A part of which one constant of the plant is fitted, by a factor. Static.
+
+    Attributes:
+        parameter: The factor; its one key names section and constant.
+    """
+
+    parameter: Parameter
+
+    def parameters(self, plant: PlantParams) -> tuple[Parameter, ...]:
+        """Return the factor."""
+        return (self.parameter,)
+
+    def apply(
+        self, plant: PlantParams, values: jax.Array, anchors: jax.Array
+    ) -> PlantParams:
+        """Return the plant with its constant times the factor."""
+        (key,) = self.parameter.keys
+        name, constant = key.split(".")
+        section = getattr(plant, name)
+        scaled = {constant: getattr(section, constant) * values[0]}
+        changed = {name: dataclasses.replace(section, **scaled)}
+        return dataclasses.replace(plant, **changed)

@@ -16,6 +16,7 @@ from coolbound_envs.constants import WATER_HEAT
 from coolbound_envs.drives import STANDSTILL, pump_speed_floor
 from coolbound_envs.params import PlantParams
 from coolbound_shadow.calibration.part_types import (
+    Factor,
     Inputs,
     Parameter,
     Part,
@@ -125,17 +126,11 @@ def _collect_flow(rows: Rows) -> Sample:
     return make_sample(inputs, measured, known, calm, (note,))
 
 
-def _flow_parameters(plant: PlantParams) -> tuple[Parameter, ...]:
-    keys = ("condenser.design_flow",)
-    return (scale_parameter("condenser flow at full speed", 0.2, 3.0, 0.05, keys),)
-
-
-def _apply_flow(
-    plant: PlantParams, values: jax.Array, anchors: jax.Array
-) -> PlantParams:
-    flow = plant.condenser.design_flow * values[0]
-    condenser = dataclasses.replace(plant.condenser, design_flow=flow)
-    return dataclasses.replace(plant, condenser=condenser)
+FULL_FLOW = Factor(
+    scale_parameter(
+        "condenser flow at full speed", 0.2, 3.0, 0.05, ("condenser.design_flow",)
+    )
+)
 
 
 def _predict_flow(plant: PlantParams, values: jax.Array, inputs: Inputs) -> jax.Array:
@@ -147,9 +142,9 @@ CONDENSER_FLOW = Part(
     title="Condenser water flow",
     meter="condenser flow",
     unit="kg/s",
-    parameters=_flow_parameters,
+    parameters=FULL_FLOW.parameters,
     collect=_collect_flow,
-    apply=_apply_flow,
+    apply=FULL_FLOW.apply,
     predict=_predict_flow,
 )
 

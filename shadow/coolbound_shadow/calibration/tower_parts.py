@@ -1,7 +1,5 @@
 """Tower fans, and how near to the wet bulb the towers bring the water."""
 
-import dataclasses
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,8 +12,8 @@ from coolbound_envs.psychrometrics import STANDARD_PRESSURE
 from coolbound_envs.towers import FREE_CONVECTION, cells_in_service
 from coolbound_shadow.calibration.chiller_part import TEMP_CALM
 from coolbound_shadow.calibration.part_types import (
+    Factor,
     Inputs,
-    Parameter,
     Part,
     scale_parameter,
 )
@@ -91,17 +89,9 @@ def _collect_fan(rows: Rows) -> Sample:
     )
 
 
-def _fan_parameters(plant: PlantParams) -> tuple[Parameter, ...]:
-    keys = ("condenser.fan_power",)
-    return (scale_parameter("tower fan power", 0.3, 3.0, 0.05, keys),)
-
-
-def _apply_fan(
-    plant: PlantParams, values: jax.Array, anchors: jax.Array
-) -> PlantParams:
-    power = plant.condenser.fan_power * values[0]
-    condenser = dataclasses.replace(plant.condenser, fan_power=power)
-    return dataclasses.replace(plant, condenser=condenser)
+FAN_POWER = Factor(
+    scale_parameter("tower fan power", 0.3, 3.0, 0.05, ("condenser.fan_power",))
+)
 
 
 def _predict_fan(plant: PlantParams, values: jax.Array, inputs: Inputs) -> jax.Array:
@@ -115,9 +105,9 @@ TOWER_FAN = Part(
     title="Tower fans",
     meter="tower_fan_power",
     unit="kW",
-    parameters=_fan_parameters,
+    parameters=FAN_POWER.parameters,
     collect=_collect_fan,
-    apply=_apply_fan,
+    apply=FAN_POWER.apply,
     predict=_predict_fan,
     is_power=True,
 )
@@ -157,17 +147,16 @@ def _is_bypass_shut(rows: Rows, basin: np.ndarray, leaving: np.ndarray) -> np.nd
     return shut
 
 
-def _tower_parameters(plant: PlantParams) -> tuple[Parameter, ...]:
-    keys, channels = ("condenser.conductance",), ("tower_fan_speed",)
-    return (scale_parameter("tower conductance", 0.2, 4.0, 0.15, keys, channels),)
-
-
-def _apply_tower(
-    plant: PlantParams, values: jax.Array, anchors: jax.Array
-) -> PlantParams:
-    conductance = plant.condenser.conductance * values[0]
-    condenser = dataclasses.replace(plant.condenser, conductance=conductance)
-    return dataclasses.replace(plant, condenser=condenser)
+TOWER_CONDUCTANCE = Factor(
+    scale_parameter(
+        "tower conductance",
+        0.2,
+        4.0,
+        0.15,
+        ("condenser.conductance",),
+        ("tower_fan_speed",),
+    )
+)
 
 
 def _predict_tower(plant: PlantParams, values: jax.Array, inputs: Inputs) -> jax.Array:
@@ -208,9 +197,9 @@ TOWER = Part(
     title="Tower approach",
     meter="tower approach",
     unit="K",
-    parameters=_tower_parameters,
+    parameters=TOWER_CONDUCTANCE.parameters,
     collect=_collect_tower,
-    apply=_apply_tower,
+    apply=TOWER_CONDUCTANCE.apply,
     predict=_predict_tower,
     # 0.2 K of a wet-bulb sensor are some percent of an approach.
     systematic=0.03,

@@ -7,6 +7,7 @@ from typing import Any
 
 from coolbound_shadow.overrides import drawings
 from coolbound_shadow.overrides.event_types import Event, EventKind
+from coolbound_shadow.overrides.figures import RunFigures
 from coolbound_shadow.overrides.groups import (
     DAY_S,
     counted,
@@ -56,14 +57,16 @@ def top_points(
     return {"svg": svg, "table": table, "more": max(0, len(seconds) - TOP)}
 
 
-def top_limits(events: Sequence[Event], view: View) -> dict[str, Any]:
+def top_limits(
+    events: Sequence[Event], figures: Sequence[RunFigures], view: View
+) -> dict[str, Any]:
     """Return the limits that stood in the way most, in steps."""
     steps: Counter[str] = Counter()
-    count: Counter[str] = Counter()
-    for event in events:
-        if event.kind in (EventKind.LIMIT, EventKind.FALLBACK):
-            steps[event.subject or "fallback"] += event.steps
-            count[event.subject or "fallback"] += 1
+    for each in figures:
+        steps.update(dict(each.limit_steps))
+    # An event is named after the limit that bound most of its steps, not all.
+    stopped = [e for e in events if e.kind in (EventKind.LIMIT, EventKind.FALLBACK)]
+    count = Counter(event.subject or "fallback" for event in stopped)
     top = dict(steps.most_common(TOP))
     said = ", ".join(f"{name} {n:,}" for name, n in top.items())
     label = f"Steps by the limit that stood in the way: {said or 'none'}"

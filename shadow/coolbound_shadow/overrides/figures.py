@@ -1,6 +1,7 @@
 """The numbers of the first page: service, utilisation, interventions, data health."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from typing import final
 
@@ -36,6 +37,8 @@ class RunFigures:
         most_seq: Largest place of any tick. [1]
         offsets: Local time minus UTC at the first and the last tick.
         digests: Policies that proposed, with their ticks.
+        limit_steps: Limits that stood in the way, with the steps of each that they
+            bound most; `fallback` where none did.
     """
 
     run: str
@@ -55,6 +58,7 @@ class RunFigures:
     most_seq: int
     offsets: tuple[int, int]
     digests: tuple[tuple[str, int], ...]
+    limit_steps: tuple[tuple[str, int], ...]
 
     @property
     def hours(self) -> float:
@@ -101,7 +105,14 @@ def _figures(ticks: Ticks, rows: np.ndarray, holds: Sequence[Event]) -> RunFigur
         most_seq=int(np.max(ticks.seq[rows])),
         offsets=(int(ticks.offset[rows[0]]), int(ticks.offset[rows[-1]])),
         digests=tuple(ticks.digests.items()),
+        limit_steps=_limit_steps(ticks, rows),
     )
+
+
+def _limit_steps(ticks: Ticks, rows: np.ndarray) -> tuple[tuple[str, int], ...]:
+    kinds = (EventKind.LIMIT.value, EventKind.FALLBACK.value)
+    stopped = ticks.limit[rows[np.isin(ticks.kind[rows].astype(str), kinds)]]
+    return tuple(Counter(name or "fallback" for name in stopped).most_common())
 
 
 def _held(time: np.ndarray, step_s: int, holds: Sequence[Event]) -> np.ndarray:

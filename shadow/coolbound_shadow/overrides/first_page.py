@@ -35,7 +35,7 @@ def first_page(
         "kinds": {kind.value: f"{kinds[kind]:,}" for kind in EventKind},
         "tiles": _tiles(figures, stopped, kinds[EventKind.RAMP], hours),
         "points_chart": charts.top_points(holds, material, view),
-        "limits_chart": charts.top_limits(events, view),
+        "limits_chart": charts.top_limits(events, figures, view),
         "stage": _stage(material, figures, view),
     }
 

@@ -117,13 +117,19 @@ def margin_lines(event: Event) -> list[dict[str, str]]:
 
 def _margin(name: str, margin: float) -> dict[str, str]:
     kind, _, channel = name.partition(":")
-    unit = UNITS.get(channel, LIMIT_UNITS.get(name, ""))
     word = f"{kind} of {subject(channel).lower()}" if channel else name
-    text = number(margin, unit)
-    shown = f"{text} {unit}" if unit not in ("", "1") else text
-    is_broken = margin < 0.0
+    text, is_broken = margin_text(name, margin), margin < 0.0
     word = f"\u25b2 {word}" if is_broken else word
-    return {"name": word, "text": shown, "tone": "bad" if is_broken else ""}
+    return {"name": word, "text": text, "tone": "bad" if is_broken else ""}
+
+
+def margin_text(name: str, margin: float) -> str:
+    """Return the margin of a limit, or of a bound of one channel, with its unit."""
+    unit = UNITS.get(name.partition(":")[2]) or LIMIT_UNITS.get(name, "")
+    text = number(margin, unit)
+    # What is left to a temperature is a difference.
+    unit = "K" if unit == "degC" else unit
+    return f"{text} {unit}" if unit not in ("", "1") else text
 
 
 def outcome_lines(event: Event, after_s: int) -> list[dict[str, str]]:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from coolbound_envs.spec import CHANNEL_NAMES
@@ -12,11 +12,10 @@ from coolbound_shadow.overrides.event_types import Event, EventKind, ReviewNote
 from coolbound_shadow.overrides.outcomes import AFTER_S
 from coolbound_shadow.overrides.words import (
     LIMIT_TITLES,
-    LIMIT_UNITS,
     NONE,
     SHAPES,
-    UNITS,
     length,
+    margin_text,
     moment,
     subject,
     utc_moment,
@@ -55,14 +54,14 @@ HASH_SHOWN = 12
 def health(look: Look, checked: Checked, head: Head | None) -> dict[str, Any]:
     """Return how the ledger stands."""
     newer = max(0, look.tail.seq - checked.records)
-    at = datetime.fromtimestamp(checked.at, UTC).astimezone()
-    offset = at.utcoffset() or timedelta()
     tick = None if look.last_tick is None else moment(look.last_tick, look.offset)
-    signed = f"{head.count:,} records at {_minute(head.time)} UTC" if head else "never"
+    signed = "never"
+    if head is not None:
+        signed = f"{head.count:,} records at {moment(epoch(head.time), look.offset)}"
     return {
         "passed": checked.passed,
         "sentence": checked.sentence,
-        "at": moment(int(checked.at), int(offset.total_seconds())),
+        "at": moment(int(checked.at), look.offset),
         "records": f"{look.tail.seq:,}",
         "newer": f"{newer:,}" if newer else "",
         "hash": look.tail.hash.hex()[:HASH_SHOWN],
@@ -75,10 +74,6 @@ def subject_words(name: str) -> str:
     """Return a limit's name, or a point or a bound of one channel in words."""
     kind, _, channel = name.partition(":")
     return f"{kind} of {subject(channel)}" if channel else subject(name)
-
-
-def _minute(text: str) -> str:
-    return text[:16].replace("T", " ")
 
 
 def line(row: Row, look: Look) -> dict[str, Any]:
@@ -183,11 +178,9 @@ def _margins(event: Event) -> list[dict[str, Any]]:
 
 
 def _margin(name: str, value: float) -> dict[str, Any]:
-    channel, word = name.partition(":")[2], subject_words(name)
-    text = _with_unit(value, UNITS.get(channel) or LIMIT_UNITS.get(name, ""))
-    is_broken = value < 0.0
+    word, is_broken = subject_words(name), value < 0.0
     word = f"\u25b2 beyond: {word}" if is_broken else word
-    return {"name": word, "text": text, "is_broken": is_broken}
+    return {"name": word, "text": margin_text(name, value), "is_broken": is_broken}
 
 
 def _outcomes(event: Event, after_s: int) -> list[dict[str, Any]]:
@@ -254,8 +247,12 @@ def standing(found: Standing, look: Look) -> dict[str, Any]:
 def standing_counts(found: Sequence[Standing]) -> dict[str, str]:
     """Return how many shifts are signed off, and how many wait for it."""
     over = [each for each in found if each.is_over]
-    signed = sum(bool(each.signed_by) for each in over)
-    return {"signed_count": f"{signed:,}", "waiting": f"{len(over) - signed:,}"}
+    waiting = [each for each in over if not each.signed_by]
+    return {
+        "signed_count": f"{len(over) - len(waiting):,}",
+        "waiting": f"{len(waiting):,}",
+        "pressing": f"{sum(each.unaccepted > 0 for each in waiting):,}",
+    }
 
 
 def hours(shift: Shift) -> str:
