@@ -1,0 +1,1 @@
+"""Controllers on a plant that is not ours, EnergyPlus, beside its own controls."""
