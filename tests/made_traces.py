@@ -8,7 +8,7 @@ import numpy as np
 from coolbound_controllers.evaluation import Trace
 from coolbound_controllers.evaluation_account import Account
 from coolbound_controllers.evaluation_bins import LOADS, WET_BULBS, Bins
-from coolbound_envs.limit_table import LIMIT_NAMES
+from coolbound_envs.limit_table import GROUPS, LIMIT_NAMES
 
 CAUSES = ("limit:CA_T_MAX", "ramp:CHWS_SLEW", "fallback:old readings")
 CELLS = (len(WET_BULBS) + 1, len(LOADS) + 1)
@@ -45,7 +45,7 @@ def made_account(days: int, places: int, **changes: Any) -> Account:
         "correction": full(0.0),
         "travel": full(0.0, 10),
         "starts": full(0.0),
-        "costs": full(0.0, 4),
+        "costs": full(0.0, len(GROUPS)),
         "reward": full(-288.0),
         "tripped": full(0.0),
     }

@@ -44,6 +44,7 @@ DAYS = (190, 20)
 
 TASK = CoolingTask(settle_steps=12)
 THERMAL = GROUPS.index("thermal")
+AIRFLOW = GROUPS.index("airflow")
 
 
 def thin_air(share: float, hot: bool = False) -> Bend:
@@ -248,7 +249,7 @@ def test_a_little_less_air_pays_in_power_and_a_small_multiplier_undoes_it() -> N
     honest, trick = (episodes()[name] for name in ("honest", "a little less air"))
     gain = (total(trick, "reward") - total(honest, "reward")) / STEPS
     assert np.all(gain > 0.0), "fans are dear: reward alone would be fooled"
-    excess = (costs(trick)[:, THERMAL] - COST_LIMIT) / COST_UNIT
+    excess = (costs(trick)[:, AIRFLOW] - COST_LIMIT) / COST_UNIT
     assert np.all(excess > 0.0)
     assert np.all(gain / excess < 1.0), "a multiplier below one takes it all"
 

@@ -15,7 +15,7 @@ from coolbound_envs.cooling import HISTORY, CoolingTask
 from coolbound_envs.episode import TaskParams, TaskState, select_lanes
 from coolbound_envs.fault_kinds import FaultEvent, FaultKind
 from coolbound_envs.fault_schedule import fixed_plan, random_plan
-from coolbound_envs.limit_table import LIMIT_NAMES
+from coolbound_envs.limit_table import GROUPS, LIMIT_NAMES
 from coolbound_envs.scenario import Place
 from coolbound_envs.soundness import require_sound
 from coolbound_envs.spec import (
@@ -86,7 +86,7 @@ def test_step_returns_what_the_contract_names() -> None:
     seen, info = short_run(256)
     assert seen.value.shape == (256, OBSERVATION_SIZE)
     assert seen.applied.shape == (256, ACTION_SIZE)
-    assert info["costs"].shape == (256, 4)
+    assert info["costs"].shape == (256, len(GROUPS))
     assert info["limits"].shape == (256, len(LIMIT_NAMES))
     assert set(info["power"]) == set(POWERS)
     np.testing.assert_array_equal(info["final_observation"].value, seen.value)
