@@ -22,8 +22,8 @@ WHY: Final = {
     "foreseen with our plant's coils",
     "AIRFLOW_RATIO": "air for a rise of the load by 20 % within a step; operators keep "
     "less: `g36` has a tenth more than the servers draw",
-    "CAPACITY_N1_POWER": "machines for the whole load, with what an open economizer "
-    "carries not taken off, and power for the feeder",
+    "CAPACITY_N1_POWER": "machines for the load that an open economizer leaves, and "
+    "power for the feeder",
     "LIFT_MIN": "tower water that our tower and its bypass would make too cold",
     "ECWT_MIN": "tower water that our tower and its bypass would make too cold",
     "ECWT_CWRT_MAX": "tower water near its warmest, foreseen with our tower",
